@@ -1,0 +1,30 @@
+import { Migrator } from '@mikro-orm/migrations'
+import { defineConfig } from '@mikro-orm/postgresql'
+import { readConfig } from './src/config.ts'
+import { ActionType } from './src/ledger/entities/action-types.ts'
+import { ApiKey, Tenant } from './src/ledger/entities/tenants.ts'
+import { Migration20261121000000_ledger } from './src/ledger/migrations/Migration20261121000000_ledger.ts'
+
+/** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
+export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
+  return defineConfig({
+    clientUrl: options.databaseUrl,
+    entities: [Tenant, ApiKey, ActionType],
+    extensions: [Migrator],
+    migrations: {
+      path: 'src/ledger/migrations',
+      tableName: 'migration',
+      migrationsList: [Migration20261121000000_ledger],
+      snapshot: false,
+      silent: true,
+    },
+    pool: { min: 0, max: options.poolMax },
+    discovery: { warnWhenNoEntities: false },
+    ensureDatabase: false,
+    logger: () => undefined,
+  })
+}
+
+/** What `npx mikro-orm` reads. */
+export default () =>
+  ormOptions({ databaseUrl: readConfig().databaseUrl ?? 'postgres://127.0.0.1:5432/volley', poolMax: 2 })

@@ -1,0 +1,123 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { durationMs } from './duration.ts'
+import { VolleyError } from './errors.ts'
+
+/** What one process was told, parsed once, validated and frozen. Durations are milliseconds, sizes bytes. */
+export interface Config {
+  /** PostgreSQL, `postgres://…`; null: the platform finds or starts its own. */
+  databaseUrl: string | null
+  /** Redis 7.0 or later, `redis://…` or `rediss://…`; null: the platform finds or starts its own. */
+  redisUrl: string | null
+  /** Folder of data that a platform started here keeps between starts. */
+  home: string
+  /** Folder with the documents people write. */
+  rulesDir: string
+  host: string
+  port: number
+  /** 32 bytes for AES-256-GCM; null until one is given or generated into `home`. */
+  secretKey: Buffer | null
+  /** Number of logical partitions; set once for a database. */
+  partitions: number
+  /** CIDRs that may be dialled although they are private, loopback or reserved. */
+  egressAllow: readonly string[]
+  /** Prefix of the signature, timestamp and action-id headers of a dispatch. */
+  headerPrefix: string
+  /** Most POSTs on the wire at a time in one worker. */
+  wireMax: number
+  /** How long a worker's beat keeps it alive without another. */
+  beatMs: number
+  logLevel: string
+  bodyLimitBytes: number
+}
+
+type Env = Record<string, string | undefined>
+
+function refuse(name: string, value: string, expected: string): never {
+  throw new VolleyError('config_invalid', `${name}=${JSON.stringify(value)}: expected ${expected}`)
+}
+
+function whole(env: Env, name: string, fallback: number, min: number, max: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return fallback
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < min || value > max)
+    refuse(name, text, `a whole number from ${min} to ${max}`)
+  return value
+}
+
+function duration(env: Env, name: string, fallback: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return fallback
+  return durationMs(text) ?? refuse(name, text, 'a duration such as "15s"')
+}
+
+function url(env: Env, name: string, schemes: string[]): string | null {
+  const text = env[name]
+  if (text === undefined || text === '') return null
+  const scheme = URL.canParse(text) ? new URL(text).protocol : ''
+  // The value may hold a password, so only its form is named.
+  if (!schemes.includes(scheme))
+    throw new VolleyError('config_invalid', `${name}: expected a URL with ${schemes.join(' or ')}`)
+  return text
+}
+
+function secretKey(env: Env, home: string): Buffer | null {
+  const file = join(home, 'secret-key')
+  const text = env.VOLLEY_SECRET_KEY || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '')
+  if (text === '') return null
+  if (!/^[0-9a-fA-F]{64}$/.test(text))
+    throw new VolleyError('config_invalid', 'VOLLEY_SECRET_KEY: expected 64 hex characters (32 bytes)')
+  return Buffer.from(text, 'hex')
+}
+
+function cidrs(env: Env): string[] {
+  const text = env.VOLLEY_EGRESS_ALLOW ?? ''
+  const list = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  for (const item of list) {
+    if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(item))
+      refuse('VOLLEY_EGRESS_ALLOW', item, 'a list of CIDRs such as "127.0.0.0/8,::1/128"')
+  }
+  return list
+}
+
+/** Reads the whole environment of a process; refuses a value that cannot be used, naming the variable. */
+export function readConfig(env: Env = process.env): Config {
+  const home = resolve(env.VOLLEY_HOME || '.volley')
+  const prefix = env.VOLLEY_HEADER_PREFIX || 'X-Retivo-'
+  if (!/^[A-Za-z][A-Za-z0-9-]*-$/.test(prefix))
+    refuse('VOLLEY_HEADER_PREFIX', prefix, 'letters, digits and hyphens, ending in a hyphen')
+  const level = env.LOG_LEVEL || 'info'
+  if (!/^(fatal|error|warn|info|debug|trace|silent)$/.test(level))
+    refuse('LOG_LEVEL', level, 'a level of pino')
+  return Object.freeze({
+    databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    redisUrl: url(env, 'REDIS_URL', ['redis:', 'rediss:']),
+    home,
+    rulesDir: resolve(env.VOLLEY_RULES || join(import.meta.dirname, '..', 'rules')),
+    host: env.HOST || '0.0.0.0',
+    port: whole(env, 'PORT', 3000, 0, 65_535),
+    secretKey: secretKey(env, home),
+    partitions: whole(env, 'VOLLEY_PARTITIONS', 64, 1, 4_096),
+    egressAllow: Object.freeze(cidrs(env)),
+    headerPrefix: prefix,
+    wireMax: whole(env, 'VOLLEY_WIRE_MAX', 512, 8, 10_000),
+    beatMs: duration(env, 'VOLLEY_BEAT', 15_000),
+    logLevel: level,
+    bodyLimitBytes: whole(env, 'VOLLEY_BODY_LIMIT', 5_000_000, 1_000, 100_000_000),
+  })
+}
+
+/** The configuration as an operator may see it: no password, no key. */
+export function redacted(config: Config): Record<string, unknown> {
+  const hide = (text: string | null) => (text === null ? null : text.replace(/\/\/[^@/]*@/, '//…@'))
+  return {
+    ...config,
+    databaseUrl: hide(config.databaseUrl),
+    redisUrl: hide(config.redisUrl),
+    secretKey: config.secretKey === null ? null : 'set',
+  }
+}

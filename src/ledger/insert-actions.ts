@@ -1,0 +1,61 @@
+import type { ClientBase, Pool } from 'pg'
+
+/** An action as it is accepted. Times are ms since the epoch; null `scheduledAt` means at once. */
+export interface NewAction {
+  id: string
+  tenant: string
+  /** Id of its action type. */
+  type: string
+  userId: string
+  /** JSON text, sent as it is. */
+  parameters: string
+  reasoning: string | null
+  confidence: number | null
+  /** Who asked for it: `api`, or `rule:<document>/<name>`. */
+  origin: string
+  test: boolean
+  lane: string
+  p: number
+  scheduledAt: number | null
+  /** Absolute end in ms; null: `expiresAfterMs` after the time it is due. */
+  expiresAt: number | null
+  expiresAfterMs: number
+}
+
+const column = <K extends keyof NewAction>(rows: readonly NewAction[], key: K) => rows.map((row) => row[key])
+
+const INSERT = `
+insert into action (id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p,
+                    scheduled_at, next_at, deadline)
+select id, tenant, type, user_id, parameters::json, reasoning, confidence, origin, test, lane, p,
+       to_timestamp(scheduled / 1000), coalesce(to_timestamp(scheduled / 1000), now()),
+       coalesce(to_timestamp(expires / 1000),
+                coalesce(to_timestamp(scheduled / 1000), now()) + expires_after * interval '1 millisecond')
+from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
+            $9::boolean[], $10::bigint[], $11::smallint[], $12::float8[], $13::float8[], $14::float8[])
+  as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after)`
+
+/** Inserts accepted actions in one statement; their clock is the database's. A web process or a turn may call it. */
+export async function insertActions(client: ClientBase | Pool, rows: readonly NewAction[]): Promise<void> {
+  if (rows.length === 0) return
+  await client.query({
+    name: 'insert-actions',
+    text: INSERT,
+    values: [
+      column(rows, 'id'),
+      column(rows, 'tenant'),
+      column(rows, 'type'),
+      column(rows, 'userId'),
+      column(rows, 'parameters'),
+      column(rows, 'reasoning'),
+      column(rows, 'confidence'),
+      column(rows, 'origin'),
+      column(rows, 'test'),
+      column(rows, 'lane'),
+      column(rows, 'p'),
+      column(rows, 'scheduledAt'),
+      column(rows, 'expiresAt'),
+      column(rows, 'expiresAfterMs'),
+    ],
+  })
+}

@@ -1,0 +1,56 @@
+import { type EntityManager, MikroORM } from '@mikro-orm/postgresql'
+import type { Pool } from 'pg'
+import { ormOptions } from '../../mikro-orm.config.ts'
+import { ensureMonths } from './months.ts'
+import { ensurePartitions } from './partitions.ts'
+
+export interface LedgerOptions {
+  databaseUrl: string
+  /** Most connections of this process. */
+  poolMax: number
+}
+
+/** One process's way to Postgres: MikroORM for what is seldom written, its own pool for the hot path. */
+export class Ledger {
+  readonly orm: MikroORM
+  /** The driver's pool; hot-path SQL and MikroORM share its connections. */
+  readonly pool: Pool
+
+  private constructor(orm: MikroORM, pool: Pool) {
+    this.orm = orm
+    this.pool = pool
+  }
+
+  /** Connects; throws what the driver throws where the server cannot be reached. */
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    const orm = await MikroORM.init(ormOptions(options))
+    return new Ledger(
+      orm,
+      await (orm.em.getConnection() as unknown as { getNativeClient(): Promise<Pool> }).getNativeClient(),
+    )
+  }
+
+  /** A fresh unit of work: entities loaded through it are its own. */
+  em(): EntityManager {
+    return this.orm.em.fork() as EntityManager
+  }
+
+  /** Brings the schema up to date and creates what an empty ledger needs; safe to run from several processes at once. */
+  async migrate(partitions: number): Promise<void> {
+    const client = await this.pool.connect()
+    try {
+      // Two processes that start together must not both create the first table.
+      await client.query(`select pg_advisory_lock(hashtext('volley migrate'))`)
+      await this.orm.migrator.up()
+      await ensurePartitions(client, partitions)
+      await ensureMonths(client, new Date())
+    } finally {
+      await client.query(`select pg_advisory_unlock(hashtext('volley migrate'))`).catch(() => undefined)
+      client.release()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.orm.close(true)
+  }
+}

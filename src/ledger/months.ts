@@ -1,0 +1,42 @@
+import type { ClientBase } from 'pg'
+import { encodeTime } from 'ulid'
+
+/** Tables partitioned by month of creation, with the prefix of the ids they are partitioned by. */
+const MONTHLY = [
+  { table: 'action', prefix: 'ea' },
+  { table: 'fact', prefix: 'ea' },
+  { table: 'history', prefix: 'ea' },
+  { table: 'event', prefix: 'ev' },
+  { table: 'decision', prefix: 'de' },
+] as const
+
+/** Months ahead that always exist, so that a month of failing upkeep loses nothing. */
+const AHEAD = 3
+
+const lowerBound = (prefix: string, at: Date) => `${prefix}_${encodeTime(at.getTime(), 10)}`
+
+const monthStart = (now: Date, offset: number) =>
+  new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1))
+
+/**
+ * Creates the month partitions from the one before `now` to three ahead that are not there yet. The earliest one of a
+ * new table begins at MINVALUE, so that a clock that is behind never finds no partition.
+ */
+export async function ensureMonths(client: ClientBase, now: Date): Promise<void> {
+  for (const { table, prefix } of MONTHLY) {
+    const { rows } = await client.query<{ n: number }>(
+      `select count(*)::int as n from pg_inherits where inhparent = $1::regclass`,
+      [table],
+    )
+    const isNew = rows[0]?.n === 0
+    for (let offset = -1; offset <= AHEAD; offset++) {
+      const start = monthStart(now, offset)
+      const name = `${table}_${start.toISOString().slice(0, 7).replace('-', '_')}`
+      const from = isNew && offset === -1 ? 'minvalue' : `'${lowerBound(prefix, start)}'`
+      const to = `'${lowerBound(prefix, monthStart(now, offset + 1))}'`
+      await client.query(
+        `create table if not exists ${name} partition of ${table} for values from (${from}) to (${to})`,
+      )
+    }
+  }
+}

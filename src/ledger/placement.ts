@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * Where things live. A lane is a tenant's way to one destination; an action's partition follows from its lane and a
+ * slice of its id, so that one busy lane is worked on in several partitions; a user's events share one partition, so
+ * that they keep their order. The partition count is fixed for a database, so a placement never changes.
+ */
+
+/** Slices of a lane; one where a limit must be counted exactly in one place. */
+const LANE_SLICES = 8
+/** Slices of a tenant's users. */
+const USER_SLICES = 16
+
+/** Signed 64 bits of SHA-256 over the parts, as Postgres writes a bigint. */
+function hash64(...parts: string[]): bigint {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part).update('\0')
+  return hash.digest().readBigInt64BE(0)
+}
+
+const modulo = (hash: bigint, n: number): number => Number(BigInt.asUintN(64, hash) % BigInt(n))
+
+/** The lane of a tenant's sends to a destination (scheme, host and port of `url`), as a decimal bigint. */
+export function laneOf(tenant: string, url: string): string {
+  return hash64(tenant, new URL(url).origin).toString()
+}
+
+/** The partitions of a lane, one for each slice: index it with `sliceOf(id)`. `isLimited`: counted in one place. */
+export function slicesOf(lane: string, partitions: number, isLimited: boolean): number[] {
+  const slices = isLimited ? 1 : LANE_SLICES
+  return Array.from({ length: slices }, (_, slice) => modulo(hash64(lane, String(slice)), partitions))
+}
+
+/** The slice of an action, 0 to `slices` - 1, from the random end of its id (FNV-1a, 32 bits). */
+export function sliceOf(id: string, slices: number): number {
+  let hash = 0x811c9dc5
+  for (let i = id.length - 10; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193)
+  return (hash >>> 0) % slices
+}
+
+/** The partition whose owner reads a user's events. */
+export function partitionOfUser(tenant: string, user: string, partitions: number): number {
+  return modulo(hash64(tenant, String(modulo(hash64(user), USER_SLICES))), partitions)
+}
