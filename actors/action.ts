@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 /**
  * The state machine of one action, as data and one pure function. docs/state-machine.md draws the same table and a
  * test holds the two together. No I/O, no clock, no chance: time is an argument in milliseconds since the epoch.
@@ -58,17 +60,180 @@ export type AttemptResult =
   | { kind: 'delivered' }
   | { kind: 'failed'; permanent: boolean; retryAfterMs: number | null }
 
+/** What an action can be told. The result of a POST comes with the number of its attempt, counting from 1. */
 export type Message =
   | { kind: 'result'; attempt: number; result: AttemptResult }
   | { kind: 'outcome'; status: OutcomeStatus; result: unknown }
   | { kind: 'cancel' }
   | { kind: 'retry' }
   | { kind: 'deadline' }
+  /** Deciding about the action threw: a defect of ours, which must not stop its partition. */
+  | { kind: 'internal' }
 
-/** `changed`: the next state. `unchanged`: nothing to write; the reason is for the log and for the one who asked. */
-export type Decision =
-  | { kind: 'changed'; next: ActionState }
-  | {
-      kind: 'unchanged'
-      reason: 'same_outcome' | 'outcome_exists' | 'no_such_arrow' | 'old_result' | 'not_due'
-    }
+/** `changed`: the next state. `unchanged`: nothing to write; the reason is for the log and for whoever asked. */
+export type Decision = { kind: 'changed'; next: ActionState } | { kind: 'unchanged'; reason: Unchanged }
+export type Unchanged = 'same_outcome' | 'outcome_exists' | 'no_arrow' | 'old_result' | 'not_due'
+
+/** One arrow of the machine: hearing `on` in a state of `from`, the action may go to a state of `to`. */
+export interface Arrow {
+  on: 'delivered' | 'failed' | Exclude<Message['kind'], 'result'>
+  from: readonly Status[]
+  /** The arrow is there only while no outcome is recorded. */
+  needsNoOutcome: boolean
+  to: readonly Status[]
+}
+
+/** The whole machine. Every pairing that is not here changes nothing. */
+export const ARROWS: readonly Arrow[] = [
+  { on: 'delivered', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['dispatched', 'completed'] },
+  { on: 'failed', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['retrying', 'failed'] },
+  { on: 'deadline', from: ['pending', 'retrying', 'dispatched'], needsNoOutcome: false, to: ['expired'] },
+  {
+    on: 'outcome',
+    from: ['pending', 'retrying', 'dispatched'],
+    needsNoOutcome: true,
+    to: ['completed', 'failed'],
+  },
+  // Late, or for a type that awaited none: what was acknowledged is never dropped.
+  {
+    on: 'outcome',
+    from: ['failed', 'expired', 'completed'],
+    needsNoOutcome: true,
+    to: ['completed', 'failed'],
+  },
+  { on: 'cancel', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['failed'] },
+  { on: 'retry', from: ['failed', 'expired'], needsNoOutcome: true, to: ['retrying'] },
+  { on: 'internal', from: ['pending', 'retrying', 'dispatched'], needsNoOutcome: false, to: ['failed'] },
+]
+
+/** Whether an action in this state, with or without an outcome, may hear `on` at all. */
+export function hasArrow(status: Status, hasOutcome: boolean, on: Arrow['on']): boolean {
+  return ARROWS.some(
+    (arrow) => arrow.on === on && arrow.from.includes(status) && !(arrow.needsNoOutcome && hasOutcome),
+  )
+}
+
+const arrowName = (message: Message): Arrow['on'] =>
+  message.kind === 'result' ? message.result.kind : message.kind
+
+/** What a newly accepted action is, in ms: due at `nextAt`, over at `deadline`. */
+export function accepted(nextAt: number, deadline: number): ActionState {
+  return {
+    status: 'pending',
+    version: 0,
+    attempt: 0,
+    budgetFrom: 0,
+    nextAt,
+    deadline,
+    outcome: null,
+    failureReason: null,
+    late: false,
+  }
+}
+
+/** When and by what an action is told something: `now` in ms by the ledger's clock, `chance` from 0 up to 1. */
+export interface Moment {
+  now: number
+  chance: number
+}
+
+/** The next state of an action that hears a message; the same message again changes nothing. */
+export function decide(state: ActionState, message: Message, terms: Terms, moment: Moment): Decision {
+  if (!hasArrow(state.status, state.outcome !== null, arrowName(message))) return refusal(state, message)
+  switch (message.kind) {
+    case 'result':
+      return message.result.kind === 'delivered'
+        ? delivered(state, terms)
+        : attemptFailed(state, message.attempt, message.result, terms, moment)
+    case 'outcome':
+      return reported(state, { status: message.status, result: message.result, at: moment.now })
+    case 'cancel':
+      return changed(ended(state, 'failed', 'cancelled'))
+    case 'retry':
+      return forced(state, terms, moment.now)
+    case 'deadline':
+      if (state.deadline === null || moment.now < state.deadline)
+        return { kind: 'unchanged', reason: 'not_due' }
+      return changed(ended(state, 'expired', null))
+    case 'internal':
+      return changed(ended(state, 'failed', 'internal'))
+    default:
+      return message satisfies never
+  }
+}
+
+const changed = (next: ActionState): Decision => ({ kind: 'changed', next })
+
+function ended(state: ActionState, status: Status, failureReason: FailureReason | null): ActionState {
+  return { ...state, status, version: state.version + 1, nextAt: null, deadline: null, failureReason }
+}
+
+function refusal(state: ActionState, message: Message): Decision {
+  if (message.kind !== 'outcome' || state.outcome === null) return { kind: 'unchanged', reason: 'no_arrow' }
+  const isSame =
+    state.outcome.status === message.status && isDeepStrictEqual(state.outcome.result, message.result)
+  return { kind: 'unchanged', reason: isSame ? 'same_outcome' : 'outcome_exists' }
+}
+
+/** A success counts whatever its attempt: the receiver has the action, and sending again would be wrong. */
+function delivered(state: ActionState, terms: Terms): Decision {
+  const attempt = state.attempt + 1
+  if (!terms.awaitsOutcome) return changed({ ...ended(state, 'completed', null), attempt })
+  return changed({ ...state, status: 'dispatched', version: state.version + 1, attempt, nextAt: null })
+}
+
+/** A failure counts only for the attempt that is due; an older one was recorded before. */
+function attemptFailed(
+  state: ActionState,
+  attempt: number,
+  result: Extract<AttemptResult, { kind: 'failed' }>,
+  terms: Terms,
+  moment: Moment,
+): Decision {
+  if (attempt !== state.attempt + 1) return { kind: 'unchanged', reason: 'old_result' }
+  const giveUp = (reason: FailureReason) => changed({ ...ended(state, 'failed', reason), attempt })
+  if (result.permanent) return giveUp('permanent')
+  const delayMs = delayAfter(terms, attempt - state.budgetFrom, result.retryAfterMs, moment.chance)
+  if (delayMs === null) return giveUp('retries_exhausted')
+  const nextAt = moment.now + delayMs
+  // A retry that would start too late is refused now, so that the caller hears early.
+  if (state.deadline !== null && nextAt >= state.deadline) return giveUp('deadline')
+  return changed({ ...state, status: 'retrying', version: state.version + 1, attempt, nextAt })
+}
+
+/**
+ * The wait in ms after the `tries`-th failed try of a budget; null when none is left. `Retry-After` lengthens a wait,
+ * at most to the longest of the schedule.
+ */
+export function delayAfter(
+  terms: Terms,
+  tries: number,
+  retryAfterMs: number | null,
+  chance: number,
+): number | null {
+  const scheduled = terms.delaysMs[tries - 1]
+  if (scheduled === undefined) return null
+  const jittered = Math.round(scheduled * (1 - terms.jitter * chance))
+  const asked = Math.min(retryAfterMs ?? 0, Math.max(...terms.delaysMs))
+  return Math.max(jittered, asked)
+}
+
+function reported(state: ActionState, outcome: Outcome): Decision {
+  const late = state.status === 'failed' || state.status === 'expired'
+  const isRejected = outcome.status === 'rejected'
+  const next = ended(state, isRejected ? 'failed' : 'completed', isRejected ? 'rejected' : null)
+  return changed({ ...next, outcome, late })
+}
+
+/** A forced retry starts over: a fresh budget and a fresh deadline. */
+function forced(state: ActionState, terms: Terms, now: number): Decision {
+  return changed({
+    ...state,
+    status: 'retrying',
+    version: state.version + 1,
+    budgetFrom: state.attempt,
+    nextAt: now,
+    deadline: now + terms.expiresAfterMs,
+    failureReason: null,
+  })
+}

@@ -25,6 +25,7 @@ export interface NewAction {
 const column = <K extends keyof NewAction>(rows: readonly NewAction[], key: K) => rows.map((row) => row[key])
 
 const INSERT = `
+with i as (
 insert into action (id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p,
                     scheduled_at, next_at, deadline)
 select id, tenant, type, user_id, parameters::json, reasoning, confidence, origin, test, lane, p,
@@ -33,12 +34,20 @@ select id, tenant, type, user_id, parameters::json, reasoning, confidence, origi
                 coalesce(to_timestamp(scheduled / 1000), now()) + expires_after * interval '1 millisecond')
 from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
             $9::boolean[], $10::bigint[], $11::smallint[], $12::float8[], $13::float8[], $14::float8[])
-  as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after)`
+  as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after))
+select (extract(epoch from now()) * 1000)::float8 as at`
 
 /** Inserts accepted actions in one statement; their clock is the database's. A web process or a turn may call it. */
 export async function insertActions(client: ClientBase | Pool, rows: readonly NewAction[]): Promise<void> {
-  if (rows.length === 0) return
-  await client.query({
+  if (rows.length > 0) await insertActionsAt(client, rows)
+}
+
+/** The same, and gives the time of acceptance in ms: what `now()` was, and with it created_at and due times. */
+export async function insertActionsAt(
+  client: ClientBase | Pool,
+  rows: readonly NewAction[],
+): Promise<number> {
+  const inserted = await client.query<{ at: number }>({
     name: 'insert-actions',
     text: INSERT,
     values: [
@@ -58,4 +67,5 @@ export async function insertActions(client: ClientBase | Pool, rows: readonly Ne
       column(rows, 'expiresAfterMs'),
     ],
   })
+  return inserted.rows[0]!.at
 }

@@ -11,7 +11,7 @@ export class Migration20261121000000_ledger extends Migration {
 
   override down(): void {
     this.addSql(`drop table dead_letter, mark, partition, beat, worker, decision, dedupe, event, history, fact, action,
-      action_type, api_key, tenant, setting cascade; drop sequence fact_seq, event_seq;`)
+      action_type, api_key, tenant, setting cascade; drop sequence fact_seq, event_seq; drop function stamp_change;`)
   }
 }
 
@@ -59,6 +59,10 @@ create table action_type (
 -- A name is free again once its type is deleted, which only sets active to false.
 create unique index action_type_name on action_type (tenant, name) where active;
 create index action_type_changed on action_type (updated_at);
+-- Workers ask for what changed since they last asked, so the time must be the database's.
+create function stamp_change() returns trigger language plpgsql as
+  $f$ begin new.updated_at := clock_timestamp(); return new; end $f$;
+create trigger action_type_stamp before insert or update on action_type for each row execute function stamp_change();
 `
 
 // Range partitions by id are ranges of time, since ids are time-ordered; upkeep creates the coming months.

@@ -1,0 +1,70 @@
+import type { ActionState, FailureReason, Outcome, OutcomeStatus, Status } from '../../actors/action.ts'
+
+/** An action as its owner holds it: what is fixed, and the state as it was last read or written. */
+export interface ActionRow {
+  id: string
+  tenant: string
+  /** Id of its action type. */
+  type: string
+  userId: string
+  /** JSON text. */
+  parameters: string
+  reasoning: string | null
+  confidence: number | null
+  lane: string
+  p: number
+  state: ActionState
+}
+
+/** The columns that make an ActionRow; times as ms since the epoch. */
+export const ACTION_COLUMNS = `a.id, a.tenant, a.type, a.user_id, a.parameters::text as parameters, a.reasoning,
+  a.confidence, a.lane, a.p, a.status, a.version, a.attempt, a.budget_from,
+  (extract(epoch from a.next_at) * 1000)::float8 as next_at, (extract(epoch from a.deadline) * 1000)::float8 as deadline,
+  a.outcome, a.failure_reason, a.late`
+
+/** A row as the driver gives it for ACTION_COLUMNS. */
+export interface RawAction {
+  id: string
+  tenant: string
+  type: string
+  user_id: string
+  parameters: string
+  reasoning: string | null
+  confidence: number | null
+  lane: string
+  p: number
+  status: Status
+  version: number
+  attempt: number
+  budget_from: number
+  next_at: number | null
+  deadline: number | null
+  outcome: { status: OutcomeStatus; result: unknown; at: number } | null
+  failure_reason: FailureReason | null
+  late: boolean
+}
+
+export function toActionRow(raw: RawAction): ActionRow {
+  return {
+    id: raw.id,
+    tenant: raw.tenant,
+    type: raw.type,
+    userId: raw.user_id,
+    parameters: raw.parameters,
+    reasoning: raw.reasoning,
+    confidence: raw.confidence,
+    lane: raw.lane,
+    p: raw.p,
+    state: {
+      status: raw.status,
+      version: raw.version,
+      attempt: raw.attempt,
+      budgetFrom: raw.budget_from,
+      nextAt: raw.next_at,
+      deadline: raw.deadline,
+      outcome: raw.outcome satisfies Outcome | null,
+      failureReason: raw.failure_reason,
+      late: raw.late,
+    },
+  }
+}

@@ -1,0 +1,207 @@
+import type { Pool } from 'pg'
+import type { Terms } from '../../actors/action.ts'
+import { durationMs } from '../duration.ts'
+import type { Mistake } from '../errors.ts'
+import { laneOf, slicesOf } from './placement.ts'
+
+/** The policy of a type that states none: 5 retries after the first try. */
+export const DEFAULT_DELAYS = ['30s', '2m', '10m', '30m', '2h'] as const
+export const DEFAULT_TIMEOUT = '10s'
+export const DEFAULT_EXPIRES_AFTER = '72h'
+
+/** An action type ready for use: secret in the clear, schema compiled, placement known. Never leaves the process. */
+export interface RegisteredType {
+  id: string
+  tenant: string
+  name: string
+  provider: string
+  domain: string | null
+  active: boolean
+  url: string
+  secret: string
+  lane: string
+  /** The partition of each slice of the lane; index with `sliceOf(id, slices.length)`. */
+  slices: readonly number[]
+  terms: Terms
+  timeoutMs: number
+  /** What is wrong with an action's parameters; empty when nothing is. */
+  validate(parameters: unknown): Mistake[]
+}
+
+export interface RegistryOptions {
+  pool: Pool
+  partitions: number
+  openSecret(sealed: Buffer): string
+  compile(schema: unknown): { validate(parameters: unknown): Mistake[] }
+}
+
+interface RawType {
+  id: string
+  tenant: string
+  name: string
+  provider: string
+  domain: string | null
+  active: boolean
+  parameters_schema: unknown
+  delivery_webhook: string
+  secret: Buffer
+  retry_policy: { delays: string[]; jitter: number } | null
+  timeout: string | null
+  expires_after: string | null
+  max_in_flight: number | null
+  awaits_outcome: boolean
+  changed: string
+}
+
+const COLUMNS = `id, tenant, name, provider, domain, active, parameters_schema, delivery_webhook, secret, retry_policy,
+  timeout, expires_after, max_in_flight, awaits_outcome, updated_at::text as changed`
+
+/** How often changes are asked for; a secret or URL in use is never older than a second. */
+const REFRESH_MS = 500
+/** A change commits a little after the time it carries; looking back this far finds it all the same. */
+const LOOK_BACK = '5 seconds'
+
+/** The action types in use by this process, kept fresh while it runs. */
+export class TypeRegistry {
+  readonly #options: RegistryOptions
+  readonly #byId = new Map<string, RegisteredType & { changed: string }>()
+  readonly #idByName = new Map<string, string>()
+  #timer: NodeJS.Timeout | undefined
+  #refreshing: Promise<void> | undefined
+  #since = 'now'
+  #freshAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: RegistryOptions) {
+    this.#options = options
+  }
+
+  /** Begins to follow changes; throws where the ledger cannot be reached. */
+  async start(): Promise<void> {
+    await this.refresh()
+    this.#timer = setInterval(() => void this.refresh().catch(() => undefined), REFRESH_MS)
+    this.#timer.unref()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#refreshing?.catch(() => undefined)
+  }
+
+  /** Whether what is cached is known to be no older than `ms`; by the monotonic clock. */
+  isFresh(ms: number): boolean {
+    return performance.now() - this.#freshAt <= ms
+  }
+
+  /** The type as last read; undefined where this process has not loaded it. */
+  cached(id: string): RegisteredType | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Makes sure that these types are loaded, and gives those that exist. */
+  async byIds(ids: Iterable<string>): Promise<Map<string, RegisteredType>> {
+    const wanted = [...new Set(ids)]
+    const missing = wanted.filter((id) => !this.#byId.has(id))
+    if (missing.length > 0) await this.#load('id = any($1::text[])', [missing])
+    return new Map(wanted.flatMap((id) => this.#byId.get(id) ?? []).map((type) => [type.id, type]))
+  }
+
+  /** The active types of a tenant with these names; what was not seen before is asked of the ledger. */
+  async byNames(tenant: string, names: Iterable<string>): Promise<Map<string, RegisteredType>> {
+    const wanted = [...new Set(names)]
+    const missing = wanted.filter((name) => !this.isFresh(2 * REFRESH_MS) || !this.#named(tenant, name))
+    if (missing.length > 0) {
+      for (const name of missing) this.#idByName.delete(key(tenant, name))
+      await this.#load('tenant = $1 and name = any($2::text[]) and active', [tenant, missing])
+    }
+    return new Map(wanted.flatMap((name) => this.#named(tenant, name) ?? []).map((type) => [type.name, type]))
+  }
+
+  async byName(tenant: string, name: string): Promise<RegisteredType | null> {
+    return (await this.byNames(tenant, [name])).get(name) ?? null
+  }
+
+  /** Forgets a type that this process has just changed, so that the next use reads it. */
+  changed(id: string): void {
+    const type = this.#byId.get(id)
+    if (type === undefined) return
+    this.#byId.delete(id)
+    this.#idByName.delete(key(type.tenant, type.name))
+  }
+
+  /** Reads the types in use that have changed; one query, however many there are. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#readChanges().finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
+  async #readChanges(): Promise<void> {
+    const startedAt = performance.now()
+    const { rows } = await this.#options.pool.query<RawType & { read_at: string }>({
+      name: 'types-changed',
+      text: `select ${COLUMNS}, now()::text as read_at from action_type
+             where updated_at > $1::timestamptz - interval '${LOOK_BACK}'`,
+      values: [this.#since],
+    })
+    for (const row of rows) {
+      const known = this.#byId.get(row.id)
+      if (known !== undefined && known.changed !== row.changed) this.#keep(row)
+    }
+    if (rows[0] !== undefined) this.#since = rows[0].read_at
+    this.#freshAt = startedAt
+  }
+
+  async #load(where: string, values: unknown[]): Promise<void> {
+    const { rows } = await this.#options.pool.query<RawType>({
+      text: `select ${COLUMNS} from action_type where ${where}`,
+      values,
+    })
+    for (const row of rows) this.#keep(row)
+  }
+
+  #named(tenant: string, name: string): RegisteredType | undefined {
+    const type = this.#byId.get(this.#idByName.get(key(tenant, name)) ?? '')
+    return type?.active === true ? type : undefined
+  }
+
+  #keep(row: RawType): void {
+    const lane = laneOf(row.tenant, row.delivery_webhook)
+    const delays = row.retry_policy?.delays ?? DEFAULT_DELAYS
+    this.#byId.set(row.id, {
+      id: row.id,
+      tenant: row.tenant,
+      name: row.name,
+      provider: row.provider,
+      domain: row.domain,
+      active: row.active,
+      url: row.delivery_webhook,
+      secret: this.#options.openSecret(row.secret),
+      lane,
+      slices: slicesOf(lane, this.#options.partitions, row.max_in_flight !== null),
+      terms: {
+        delaysMs: delays.map((delay) => durationMs(delay) ?? 0),
+        jitter: row.retry_policy?.jitter ?? 0,
+        awaitsOutcome: row.awaits_outcome,
+        expiresAfterMs: durationMs(row.expires_after ?? DEFAULT_EXPIRES_AFTER) ?? 0,
+      },
+      timeoutMs: durationMs(row.timeout ?? DEFAULT_TIMEOUT) ?? 0,
+      validate: lazy(() => this.#options.compile(row.parameters_schema)),
+      changed: row.changed,
+    })
+    if (row.active) this.#idByName.set(key(row.tenant, row.name), row.id)
+  }
+}
+
+const key = (tenant: string, name: string) => `${tenant}\0${name}`
+
+/** Compiles a schema at its first use: a worker that only sends never needs it. */
+function lazy(
+  compile: () => { validate(parameters: unknown): Mistake[] },
+): (parameters: unknown) => Mistake[] {
+  let schema: { validate(parameters: unknown): Mistake[] } | undefined
+  return (parameters) => {
+    schema ??= compile()
+    return schema.validate(parameters)
+  }
+}

@@ -1,0 +1,125 @@
+import type { ClientBase, Pool } from 'pg'
+
+/**
+ * Who owns what. Every statement is its own READ COMMITTED transaction; a partition leaves a worker only by burial or
+ * by its own release, so the worker's row alone fences everything it does.
+ */
+
+/** Key of the advisory lock that a worker's session keeps while its process lives. */
+const LOCK = `hashtextextended('volley worker ' || $1, 0)`
+
+/** Takes the lock before the row exists, so that no other worker ever sees the row without its lock. */
+export async function register(
+  client: ClientBase,
+  worker: { id: string; host: string; pid: number; beatMs: number },
+): Promise<void> {
+  await client.query(`select pg_advisory_lock(${LOCK})`, [worker.id])
+  await client.query(
+    `with w as (insert into worker (id, host, pid) values ($1, $2, $3) returning id)
+     insert into beat (worker, until) select id, now() + $4 * interval '1 millisecond' from w`,
+    [worker.id, worker.host, worker.pid, worker.beatMs],
+  )
+}
+
+/** Takes the session's lock again after its connection was lost; false: somebody holds it to bury us. */
+export async function relock(client: ClientBase, worker: string): Promise<boolean> {
+  const { rows } = await client.query<{ got: boolean }>(`select pg_try_advisory_lock(${LOCK}) as got`, [
+    worker,
+  ])
+  return rows[0]?.got === true
+}
+
+/** Extends the beat; false: the worker was buried. */
+export async function extendBeat(client: ClientBase, worker: string, beatMs: number): Promise<boolean> {
+  const { rowCount } = await client.query({
+    name: 'beat',
+    text: `update beat set until = now() + $2 * interval '1 millisecond' from worker w
+           where beat.worker = $1 and w.id = beat.worker and w.dead_at is null`,
+    values: [worker, beatMs],
+  })
+  return rowCount === 1
+}
+
+/** Live workers in the order of their ids, with those whose beat has ended or whose session is gone. */
+export async function listWorkers(
+  client: ClientBase,
+): Promise<{ id: string; isBeatOver: boolean; isLockFree: boolean }[]> {
+  const { rows } = await client.query<{ id: string; isBeatOver: boolean; isLockFree: boolean }>({
+    name: 'workers',
+    text: `select w.id, coalesce(b.until < now(), true) as "isBeatOver",
+             not exists (select from pg_locks l, lateral (select hashtextextended('volley worker ' || w.id, 0) as key) k
+               where l.locktype = 'advisory' and l.database = (select oid from pg_database where datname = current_database())
+                 and l.classid = ((k.key >> 32) & 4294967295)::oid and l.objid = (k.key & 4294967295)::oid and l.objsubid = 1
+             ) as "isLockFree"
+           from worker w left join beat b on b.worker = w.id where w.dead_at is null order by w.id`,
+  })
+  return rows
+}
+
+/** Declares a worker dead and frees its partitions, if its beat is over or its lock still free; true when it did. */
+export async function bury(client: ClientBase, worker: string): Promise<boolean> {
+  const { rows } = await client.query<{ buried: boolean }>({
+    name: 'bury',
+    text: `with dead as (
+             update worker set dead_at = now() where id = $1 and dead_at is null
+               and (exists (select from beat where worker = $1 and until < now()) or pg_try_advisory_xact_lock(${LOCK}))
+             returning id
+           ), freed as (
+             update partition set owner = null, crashes = crashes + 1 from dead where owner = dead.id
+           ), gone as (
+             delete from beat using dead where worker = dead.id
+           )
+           select exists (select from dead) as buried`,
+    values: [worker],
+  })
+  return rows[0]?.buried === true
+}
+
+/** Takes up to `limit` free partitions; returns those taken. */
+export async function claim(client: ClientBase, worker: string, limit: number): Promise<number[]> {
+  const { rows } = await client.query<{ p: number }>({
+    name: 'claim',
+    text: `with me as (select id from worker where id = $1 and dead_at is null for share)
+           update partition set owner = me.id from me
+           where p in (select p from partition where owner is null order by p limit $2 for update skip locked)
+           returning p`,
+    values: [worker, limit],
+  })
+  return rows.map((row) => row.p)
+}
+
+/**
+ * Gives partitions away: what is on the wire is first put off past its remaining timeout, so that the next owner does
+ * not send it while it is still being answered.
+ */
+export async function release(
+  client: ClientBase,
+  worker: string,
+  partitions: readonly number[],
+  onWire: readonly { id: string; remainingMs: number }[],
+): Promise<void> {
+  // One statement, so that a fault leaves either everything or nothing; no transition, so no version and no history.
+  await client.query(
+    `with put_off as (
+       update action a set next_at = greatest(a.next_at, now() + x.ms * interval '1 millisecond')
+       from unnest($3::text[], $4::float8[]) as x(id, ms)
+       where a.id = x.id and a.status in ('pending', 'retrying'))
+     update partition set owner = null where owner = $1 and p = any($2::smallint[])`,
+    [worker, partitions, onWire.map((w) => w.id), onWire.map((w) => w.remainingMs)],
+  )
+}
+
+/** Ends a worker by its own will, once it has released everything. */
+export async function retire(client: ClientBase, worker: string): Promise<void> {
+  await client.query(`update worker set dead_at = now() where id = $1`, [worker])
+  await client.query(`delete from beat where worker = $1`, [worker])
+}
+
+/** The owner of each partition; null where it is free. */
+export async function owners(pool: Pool): Promise<Map<number, string | null>> {
+  const { rows } = await pool.query<{ p: number; owner: string | null }>({
+    name: 'owners',
+    text: 'select p, owner from partition',
+  })
+  return new Map(rows.map((row) => [row.p, row.owner]))
+}

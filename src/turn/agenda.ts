@@ -1,0 +1,121 @@
+import type { AttemptResult } from '../../actors/action.ts'
+import type { HeldAction } from './held.ts'
+
+/** What one POST came to, on its way into a turn. */
+export interface Result {
+  held: HeldAction
+  attempt: number
+  result: AttemptResult
+  /** What the attempt log keeps of it. */
+  detail: Record<string, unknown>
+  /** When it came back, by the monotonic clock. */
+  at: number
+}
+
+/** What one turn looks at. */
+export interface Work {
+  results: Result[]
+  /** Partitions that were said to have facts waiting. */
+  facts: number[]
+  /** Partitions that were said to have events waiting. */
+  events: number[]
+  /** The second's tick: look at every partition, and for deadlines too. */
+  isTick: boolean
+}
+
+const RESULTS_A_TURN = 256
+
+/** Everything the next turn must look at, and the bell that wakes the loop. */
+export class Agenda {
+  readonly #results: Result[] = []
+  readonly #facts = new Set<number>()
+  readonly #events = new Set<number>()
+  #isTick = false
+  #wake: (() => void) | undefined
+  /** Taken by the turn that runs now, and not committed yet. */
+  #inTurn = 0
+
+  addResult(result: Result): void {
+    this.#results.push(result)
+    this.#ring()
+  }
+
+  hintFacts(p: number): void {
+    this.#facts.add(p)
+    this.#ring()
+  }
+
+  hintEvents(p: number): void {
+    this.#events.add(p)
+    this.#ring()
+  }
+
+  tick(): void {
+    this.#isTick = true
+    this.#ring()
+  }
+
+  /** Results not yet committed, those of the running turn included. */
+  get uncommitted(): number {
+    return this.#results.length + this.#inTurn
+  }
+
+  /** How long the oldest result not yet taken has waited, in ms. */
+  oldestMs(now: number): number {
+    return this.#results[0] === undefined ? 0 : now - this.#results[0].at
+  }
+
+  get isEmpty(): boolean {
+    return this.#results.length === 0 && this.#facts.size === 0 && this.#events.size === 0 && !this.#isTick
+  }
+
+  /** Resolves when there is something to look at. */
+  async ready(): Promise<void> {
+    if (!this.isEmpty) return
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  take(): Work {
+    const work = {
+      results: this.#results.splice(0, RESULTS_A_TURN),
+      facts: [...this.#facts],
+      events: [...this.#events],
+      isTick: this.#isTick,
+    }
+    this.#facts.clear()
+    this.#events.clear()
+    this.#isTick = false
+    this.#inTurn = work.results.length
+    return work
+  }
+
+  /** The turn that took the work has ended for good. */
+  settle(): void {
+    this.#inTurn = 0
+  }
+
+  /** The turn failed: all of its work is to be looked at again, results first. */
+  putBack(work: Work): void {
+    this.#inTurn = 0
+    this.#results.unshift(...work.results)
+    for (const p of work.facts) this.#facts.add(p)
+    for (const p of work.events) this.#events.add(p)
+    this.#isTick ||= work.isTick
+    this.#ring()
+  }
+
+  /** Empties the agenda of a buried worker; the results still have to be told to the new owners. */
+  clear(): Result[] {
+    this.#inTurn = 0
+    this.#facts.clear()
+    this.#events.clear()
+    return this.#results.splice(0)
+  }
+
+  #ring(): void {
+    this.#wake?.()
+    this.#wake = undefined
+  }
+}

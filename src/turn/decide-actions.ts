@@ -1,0 +1,135 @@
+import {
+  type ActionState,
+  type AttemptResult,
+  decide,
+  type Message,
+  type OutcomeStatus,
+} from '../../actors/action.ts'
+import type { DeadLetter } from '../ledger/dead-letters.ts'
+import type { DueFact } from '../ledger/facts-waiting.ts'
+import type { Step, Transition } from '../ledger/transitions.ts'
+import type { Loaded, Subject } from './load.ts'
+
+/** What a turn decided about actions; pure values, nothing of it has happened yet. */
+export interface Decided {
+  transitions: Transition[]
+  /** Facts that have been heard, whether they changed something or not. */
+  applied: DueFact[]
+  /** Actions on the wire with a cancel or a retry that waits for the result. */
+  waiting: string[]
+  /** Actions about which deciding threw, and why. */
+  broken: DeadLetter[]
+}
+
+/** A message with what history is to keep of it. */
+interface Told {
+  message: Message
+  detail: unknown
+}
+
+const ORDER: DueFact['kind'][] = ['result', 'outcome', 'pulled', 'cancel', 'retry']
+
+/** Decides about every action of a turn, each by itself: one that breaks does not stop the others. */
+export function decideActions(loaded: Loaded, now: number): Decided {
+  const decided: Decided = { transitions: [], applied: [...loaded.strayFacts], waiting: [], broken: [] }
+  for (const subject of loaded.subjects) {
+    const { now: heard, later } = partition(subject)
+    decided.applied.push(...heard)
+    if (later.length > 0) decided.waiting.push(subject.row.id)
+    const transition = fold(subject, messages(subject, heard), now, decided)
+    if (transition !== null) decided.transitions.push(transition)
+  }
+  return decided
+}
+
+/** While an action is on the wire, its cancel and retry wait for the result: success wins. */
+function partition(subject: Subject): { now: DueFact[]; later: DueFact[] } {
+  const mustWait = (fact: DueFact) => subject.isOnWire && (fact.kind === 'cancel' || fact.kind === 'retry')
+  return { now: subject.facts.filter((fact) => !mustWait(fact)), later: subject.facts.filter(mustWait) }
+}
+
+function messages(subject: Subject, facts: readonly DueFact[]): Told[] {
+  const results = subject.results.map(
+    ({ attempt, result, detail }): Told => ({ message: { kind: 'result', attempt, result }, detail }),
+  )
+  const told = [...facts]
+    .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))
+    .flatMap((fact) => factMessage(fact))
+  const deadline: Told[] =
+    subject.isOverdue && !subject.isOnWire ? [{ message: { kind: 'deadline' }, detail: null }] : []
+  return [...results, ...told, ...deadline]
+}
+
+/** What a fact says to the state machine; a pull says nothing to it. Its body was checked when it was accepted. */
+function factMessage(fact: DueFact): Told[] {
+  switch (fact.kind) {
+    case 'result': {
+      const { result, detail } = fact.body as { result: AttemptResult; detail: unknown }
+      return [{ message: { kind: 'result', attempt: fact.n, result }, detail }]
+    }
+    case 'outcome': {
+      const { status, result } = fact.body as { status: OutcomeStatus; result?: unknown }
+      return [
+        {
+          message: { kind: 'outcome', status, result: result ?? null },
+          detail: { status, result: result ?? null },
+        },
+      ]
+    }
+    case 'cancel':
+    case 'retry':
+      return [{ message: { kind: fact.kind }, detail: null }]
+    case 'pulled':
+      return []
+    default:
+      return fact.kind satisfies never
+  }
+}
+
+function fold(subject: Subject, told: readonly Told[], now: number, decided: Decided): Transition | null {
+  const { row } = subject
+  const steps: Step[] = []
+  let state = row.state
+  for (const { message, detail } of told) {
+    const next = hear(subject, state, message, now, decided)
+    if (next === null) continue
+    const kind = next.failureReason === 'internal' ? 'internal' : message.kind
+    steps.push({
+      version: next.version,
+      kind,
+      from: state.status,
+      to: next.status,
+      attempt: next.attempt,
+      detail,
+    })
+    state = next
+  }
+  if (steps.length === 0) return null
+  return { id: row.id, p: row.p, lane: row.lane, versionBefore: row.state.version, next: state, steps }
+}
+
+/** The state after a message, null where nothing changes. A throw fails this action and is kept as a dead letter. */
+function hear(
+  subject: Subject,
+  state: ActionState,
+  message: Message,
+  now: number,
+  decided: Decided,
+): ActionState | null {
+  const moment = { now, chance: Math.random() }
+  try {
+    if (subject.type === undefined) throw new Error(`the action type ${subject.row.type} does not exist`)
+    const decision = decide(state, message, subject.type.terms, moment)
+    return decision.kind === 'changed' ? decision.next : null
+  } catch (error) {
+    decided.broken.push({
+      p: subject.row.p,
+      actionId: subject.row.id,
+      reason: 'internal',
+      error: String(error),
+    })
+    const terms = { delaysMs: [], jitter: 0, awaitsOutcome: true, expiresAfterMs: 0 }
+    const decision = decide(state, { kind: 'internal' }, terms, moment)
+    return decision.kind === 'changed' ? decision.next : null
+  }
+}

@@ -1,0 +1,46 @@
+import type { Fence } from '../ledger/turn-transaction.ts'
+import type { Work } from './agenda.ts'
+import type { Engine } from './engine.ts'
+
+/** What remains of a turn's work once the fence has said what is owned. */
+export interface OwnWork extends Work {
+  partitions: number[]
+}
+
+/**
+ * Drops what belongs to partitions that are no longer ours: what is queued is forgotten, results that are already
+ * back become facts for the new owner, and hints lead nowhere. `owned` is what this worker believed before the fence.
+ */
+export function disown(engine: Engine, work: Work, owned: readonly number[], fence: Fence): OwnWork {
+  const partitions = new Set(fence.partitions)
+  const lost = owned.filter((p) => !partitions.has(p))
+  if (lost.length > 0) {
+    engine.ownership.lose(lost)
+    letGo(engine, lost)
+  }
+  const isOurs = (p: number) => partitions.has(p)
+  engine.lost.add(work.results.filter(({ held }) => held.isLost || !isOurs(held.p)))
+  // What was handed over must not be looked at again if this turn fails.
+  work.results = work.results.filter(({ held }) => !held.isLost && isOurs(held.p))
+  return {
+    ...work,
+    facts: (work.isTick ? fence.partitions : work.facts).filter(isOurs),
+    events: (work.isTick ? fence.partitions : work.events).filter(isOurs),
+    partitions: fence.partitions,
+  }
+}
+
+/** Forgets everything held of these partitions; returns what is on the wire, with its remaining ms. */
+export function letGo(engine: Engine, partitions: readonly number[]): { id: string; remainingMs: number }[] {
+  const lost = new Set(partitions)
+  const now = performance.now()
+  const onWire: { id: string; remainingMs: number }[] = []
+  engine.lanes.drop((action) => lost.has(action.p))
+  for (const action of [...engine.held.values()].filter((held) => lost.has(held.p))) {
+    action.isLost = true
+    if (action.wireUntil !== null)
+      onWire.push({ id: action.id, remainingMs: Math.max(0, action.wireUntil - now) + 1_000 })
+    engine.held.release(action.id)
+  }
+  return onWire
+}

@@ -1,0 +1,42 @@
+import type { Pool } from 'pg'
+import type { Client } from '../dispatch/client.ts'
+import type { Lanes } from '../dispatch/lanes.ts'
+import type { RuleBook } from '../documents/rule-book.ts'
+import type { TypeRegistry } from '../ledger/type-registry.ts'
+import type { Log } from '../log.ts'
+import type { Nudger } from '../mailbox/nudge.ts'
+import type { Agenda } from './agenda.ts'
+import type { Feeder } from './feeder.ts'
+import type { Held, HeldAction } from './held.ts'
+import type { LostResults } from './lost-results.ts'
+import type { Ownership } from './ownership.ts'
+
+/** What a worker is given. */
+export interface Parts {
+  pool: Pool
+  registry: TypeRegistry
+  rules: RuleBook
+  client: Client
+  nudger: Nudger
+  log: Log
+  partitions: number
+  headerPrefix: string
+}
+
+/** What the steps of one worker's turn share. One worker, one engine; nothing here outlives the process. */
+export interface Engine extends Parts {
+  ownership: Ownership
+  agenda: Agenda
+  held: Held
+  lanes: Lanes<HeldAction>
+  feeder: Feeder
+  lost: LostResults
+  /** Actions on the wire for which a cancel or a retry waits; their facts are not loaded again before the result. */
+  waitingOnWire: Set<string>
+  /** The ledger's clock minus this machine's, in ms, as the last fence showed it. */
+  clockOffsetMs: number
+  /** False while the worker is stopping: nothing more is sent. */
+  isSending: boolean
+  /** Sends what may be sent now. */
+  pump(): void
+}

@@ -1,0 +1,120 @@
+import type { ActionRow } from '../ledger/rows.ts'
+
+/** Where a held action is: waiting for its turn to be sent, being sent, or sent with its result not yet committed. */
+export type Place = 'queued' | 'on-wire' | 'result-waiting'
+
+export interface HeldAction {
+  id: string
+  p: number
+  lane: string
+  place: Place
+  row: ActionRow
+  /** When its POST is over at the latest, by the monotonic clock; null unless on the wire. */
+  wireUntil: number | null
+  /** Its partition went to another worker: what comes back is the new owner's to hear. */
+  isLost: boolean
+  /** The row may not be what the ledger has, after a commit whose result is unknown: read it again. */
+  isStale: boolean
+}
+
+/** A load that may answer with rows as they were before something was released. */
+export type OpenLoad = number
+
+/**
+ * The actions that this worker has taken out of the ledger to send. Whatever is held is not taken again, and what was
+ * released stays known as a tombstone until no load is open that was asked before: its late answer would show the
+ * action as still to be sent.
+ */
+export class Held {
+  readonly #held = new Map<string, HeldAction>()
+  readonly #bySlice = new Map<string, Map<string, HeldAction>>()
+  readonly #tombstones = new Map<string, number>()
+  readonly #open = new Set<OpenLoad>()
+  #clock = 0
+  #bytes = 0
+
+  /** Characters of parameters held. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  get(id: string): HeldAction | undefined {
+    return this.#held.get(id)
+  }
+
+  values(): Iterable<HeldAction> {
+    return this.#held.values()
+  }
+
+  /** Marks the moment at which a load is asked; close it when it was answered and admitted, or has failed. */
+  openLoad(): OpenLoad {
+    const load = ++this.#clock
+    this.#open.add(load)
+    return load
+  }
+
+  closeLoad(load: OpenLoad): void {
+    this.#open.delete(load)
+    const oldest = Math.min(...this.#open)
+    for (const [id, releasedAt] of this.#tombstones) {
+      if (releasedAt < oldest) this.#tombstones.delete(id)
+      else break
+    }
+  }
+
+  /** Holds a row that a load brought; false where it is held already or was released after the load was asked. */
+  admit(row: ActionRow): HeldAction | null {
+    if (this.#held.has(row.id) || this.#tombstones.has(row.id)) return null
+    const held: HeldAction = {
+      id: row.id,
+      p: row.p,
+      lane: row.lane,
+      place: 'queued',
+      row,
+      wireUntil: null,
+      isLost: false,
+      isStale: false,
+    }
+    this.#held.set(row.id, held)
+    this.#bytes += row.parameters.length
+    const key = sliceKey(row)
+    const slice = this.#bySlice.get(key)
+    if (slice === undefined) this.#bySlice.set(key, new Map([[row.id, held]]))
+    else slice.set(row.id, held)
+    return held
+  }
+
+  release(id: string): void {
+    const held = this.#held.get(id)
+    if (held === undefined) return
+    this.#held.delete(id)
+    this.#bytes -= held.row.parameters.length
+    const slice = this.#bySlice.get(sliceKey(held))
+    slice?.delete(id)
+    if (slice?.size === 0) this.#bySlice.delete(sliceKey(held))
+    // Without an open load nobody can bring the row as it was, so nothing needs remembering.
+    if (this.#open.size > 0) this.#tombstones.set(id, this.#clock)
+  }
+
+  /** Ids held of one partition's part of a lane. */
+  inSlice(slice: { p: number; lane: string }): string[] {
+    return [...(this.#bySlice.get(sliceKey(slice))?.keys() ?? [])]
+  }
+
+  countInSlice(slice: { p: number; lane: string }): number {
+    return this.#bySlice.get(sliceKey(slice))?.size ?? 0
+  }
+
+  /** Forgets everything, as a worker does that was buried; the new owners load it again. */
+  clear(): HeldAction[] {
+    const all = [...this.#held.values()]
+    for (const held of all) this.release(held.id)
+    return all
+  }
+}
+
+export const sliceKey = (slice: { p: number; lane: string }): string => `${slice.p}:${slice.lane}`

@@ -1,0 +1,125 @@
+import type { StoredEvent } from '../ledger/events-unread.ts'
+import type { DueFact } from '../ledger/facts-waiting.ts'
+import type { ActionRow } from '../ledger/rows.ts'
+import type { Fence, TurnTransaction } from '../ledger/turn-transaction.ts'
+import type { RegisteredType } from '../ledger/type-registry.ts'
+import type { Result } from './agenda.ts'
+import type { OwnWork } from './disown.ts'
+import type { Engine } from './engine.ts'
+
+const FACTS_A_TURN = 256
+const OVERDUE_A_PARTITION = 100
+const EVENTS_A_TURN = 256
+
+/** One action and everything that it is told in this turn. */
+export interface Subject {
+  row: ActionRow
+  type: RegisteredType | undefined
+  results: Result[]
+  facts: DueFact[]
+  isOverdue: boolean
+  /** Its POST is not answered yet, so cancel, retry and deadline wait. */
+  isOnWire: boolean
+}
+
+export interface Loaded {
+  subjects: Subject[]
+  /** Facts whose action no longer exists; they are only marked. */
+  strayFacts: DueFact[]
+  /** Events to decide on now, each partition's in order. */
+  events: StoredEvent[]
+  /** Partitions in which more events wait than this turn took. */
+  moreEvents: number[]
+  moreFacts: boolean
+  /** The active types of each tenant, by name: what the rules of these events may ask for. */
+  types: Map<string, Map<string, RegisteredType>>
+}
+
+/** Reads what a turn decides on; rows that are held are not read again, since nobody else writes them. */
+export async function load(
+  engine: Engine,
+  tx: TurnTransaction,
+  work: OwnWork,
+  fence: Fence,
+): Promise<Loaded> {
+  const overdue = work.isTick ? await tx.overdue(fence.partitions, OVERDUE_A_PARTITION) : []
+  const facts = await loadFacts(engine, tx, work, overdue)
+  const subjects = await gather(engine, tx, work.results, facts, overdue)
+  const { events, moreEvents } = await loadEvents(tx, work.events)
+  const types = await typesFor(engine, events)
+  const strayFacts = facts.filter((fact) => !subjects.has(fact.actionId))
+  return {
+    subjects: [...subjects.values()],
+    strayFacts,
+    events,
+    moreEvents,
+    moreFacts: facts.length >= FACTS_A_TURN,
+    types,
+  }
+}
+
+/** Facts of our partitions, and all those of actions that are about to expire: none may end before it was read. */
+async function loadFacts(
+  engine: Engine,
+  tx: TurnTransaction,
+  work: OwnWork,
+  overdue: ActionRow[],
+): Promise<DueFact[]> {
+  const waiting =
+    work.facts.length === 0 ? [] : await tx.facts(work.facts, [...engine.waitingOnWire], FACTS_A_TURN)
+  const ofOverdue = await tx.factsOf(overdue.map((row) => row.id))
+  const known = new Set(waiting.map((fact) => fact.seq))
+  return [...waiting, ...ofOverdue.filter((fact) => !known.has(fact.seq))]
+}
+
+async function gather(
+  engine: Engine,
+  tx: TurnTransaction,
+  results: readonly Result[],
+  facts: readonly DueFact[],
+  overdue: readonly ActionRow[],
+): Promise<Map<string, Subject>> {
+  const fresh = new Map(overdue.map((row) => [row.id, row]))
+  const ids = new Set([...results.map(({ held }) => held.id), ...facts.map((fact) => fact.actionId)])
+  const unread = [...ids].filter((id) => !fresh.has(id) && (engine.held.get(id)?.isStale ?? true))
+  for (const row of await tx.rows(unread)) fresh.set(row.id, row)
+  const subjects = new Map<string, Subject>()
+  for (const id of new Set([...ids, ...fresh.keys()])) {
+    const held = engine.held.get(id)
+    const row = held === undefined || held.isStale ? fresh.get(id) : held.row
+    if (row === undefined) continue
+    const isOnWire = held?.place === 'on-wire'
+    subjects.set(id, { row, type: undefined, results: [], facts: [], isOverdue: false, isOnWire })
+  }
+  for (const row of overdue) subjects.get(row.id)!.isOverdue = true
+  for (const result of results) subjects.get(result.held.id)?.results.push(result)
+  for (const fact of facts) subjects.get(fact.actionId)?.facts.push(fact)
+  const types = await engine.registry.byIds([...subjects.values()].map(({ row }) => row.type))
+  for (const subject of subjects.values()) subject.type = types.get(subject.row.type)
+  return subjects
+}
+
+async function loadEvents(tx: TurnTransaction, partitions: readonly number[]) {
+  if (partitions.length === 0) return { events: [], moreEvents: [] }
+  const limit = Math.max(8, Math.floor(EVENTS_A_TURN / partitions.length))
+  const read = await tx.events(partitions, limit)
+  const counts = new Map<number, number>()
+  for (const event of read) counts.set(event.p, (counts.get(event.p) ?? 0) + 1)
+  const held = new Set(read.filter((event) => !event.isReady).map((event) => event.p))
+  const moreEvents = [...counts].filter(([p, count]) => count >= limit || held.has(p)).map(([p]) => p)
+  return { events: read.filter((event) => event.isReady), moreEvents }
+}
+
+async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
+  const names = new Map<string, Set<string>>()
+  for (const event of events) {
+    const wanted = names.get(event.tenant) ?? new Set()
+    for (const rule of engine.rules.forEvent(event.type)) wanted.add(rule.action)
+    names.set(event.tenant, wanted)
+  }
+  const types: Loaded['types'] = new Map()
+  for (const [tenant, wanted] of names) {
+    if (wanted.size > 0) types.set(tenant, await engine.registry.byNames(tenant, wanted))
+  }
+  return types
+}

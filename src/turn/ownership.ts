@@ -1,0 +1,226 @@
+import { hostname } from 'node:os'
+import { newId } from '../ids.ts'
+import { openSession, type Session } from '../ledger/session.ts'
+import { bury, claim, extendBeat, listWorkers, register, release, relock, retire } from '../ledger/workers.ts'
+import type { Log } from '../log.ts'
+
+const TICK_MS = 1_000
+const LOCK_TIMEOUT_MS = 2_000
+/** What a clock may do between the beat's commit and its answer; taken off the end of the beat. */
+const MARGIN_MS = 1_000
+
+export interface OwnershipOptions {
+  databaseUrl: string
+  log: Log
+  partitions: number
+  /** How long a beat keeps the worker alive; it is sent three times as often. */
+  beatMs: number
+  /** After a claim: what the partitions have waiting is to be looked at now. */
+  onClaimed(partitions: readonly number[]): void
+  /** Before partitions are given away: stops work on them and tells what is on the wire, with its remaining ms. */
+  onReleasing(partitions: readonly number[]): { id: string; remainingMs: number }[]
+  /** Runs between two turns, never during one: a turn's commit and a release must not cross. */
+  betweenTurns(work: () => Promise<void>): Promise<void>
+  /** The ledger says that this worker is dead: everything held is somebody else's now. */
+  onBuried(id: string): Promise<void>
+}
+
+/** One worker's claim to be alive and to own partitions: its beat, the burial of others, its fair share. */
+export class Ownership {
+  readonly #options: OwnershipOptions
+  #id = newId('w')
+  #owned = new Set<number>()
+  #session: Session | undefined
+  #beatAt = Number.NEGATIVE_INFINITY
+  /** The end of the beat, by both clocks: the one stops in a suspended machine, the other can be set. */
+  #alive = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
+  #timer: NodeJS.Timeout | undefined
+  #ticking: Promise<void> | undefined
+  #isStopped = false
+  /** Workers whose lock was free at the last tick; twice in a row is a death, once may be a reconnection. */
+  #suspects = new Set<string>()
+
+  constructor(options: OwnershipOptions) {
+    this.#options = options
+  }
+
+  /** The present id; another one after a burial. */
+  get id(): string {
+    return this.#id
+  }
+
+  /** Registers and claims for the first time; throws where the ledger cannot be reached. */
+  async start(): Promise<void> {
+    await this.#register()
+    await this.#tick()
+    this.#timer = setInterval(() => void this.#tickSafely(), TICK_MS)
+  }
+
+  /** Whether the beat still runs by this machine's clocks; nothing may be sent or committed past it. */
+  isAlive(): boolean {
+    return performance.now() < this.#alive.monotonic && Date.now() < this.#alive.wall
+  }
+
+  owns(p: number): boolean {
+    return this.#owned.has(p)
+  }
+
+  list(): number[] {
+    return [...this.#owned]
+  }
+
+  /** Forgets partitions that a turn's fence no longer showed. */
+  lose(partitions: readonly number[]): void {
+    for (const p of partitions) this.#owned.delete(p)
+  }
+
+  /** Gives everything back and ends the worker; what is on the wire is put off first. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearInterval(this.#timer)
+    await this.#ticking?.catch(() => undefined)
+    try {
+      await this.#release(this.list())
+    } catch (error) {
+      // The session's end frees the lock, so the others bury this worker within two seconds.
+      this.#options.log.warn({ error: String(error) }, 'partitions could not be released')
+    }
+  }
+
+  /** After `stop`, once the last results were told: the worker's row ends. */
+  async retire(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    if (session === undefined) return
+    await retire(session, this.#id).catch(() => undefined)
+    await session.end().catch(() => undefined)
+  }
+
+  /** Begins again under a new id, after a burial. */
+  async rebirth(): Promise<void> {
+    this.#owned.clear()
+    this.#alive = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
+    await this.#hangUp()
+    this.#beatAt = Number.NEGATIVE_INFINITY
+    this.#id = newId('w')
+    await this.#register()
+  }
+
+  async #tickSafely(): Promise<void> {
+    if (this.#ticking !== undefined || this.#isStopped) return
+    this.#ticking = this.#tick()
+      .catch(async (error) => {
+        this.#options.log.warn({ error: String(error) }, 'ownership: this second was lost')
+        await this.#hangUp()
+      })
+      .finally(() => {
+        this.#ticking = undefined
+      })
+    await this.#ticking
+  }
+
+  async #tick(): Promise<void> {
+    const session = await this.#connected()
+    const id = this.#id
+    if (!(await this.#beat(session))) {
+      await this.#options.onBuried(id)
+      return
+    }
+    const workers = await this.#buryTheDead(session)
+    await this.#takeShare(session, workers)
+  }
+
+  // After any fault the session is in doubt; a new one takes the lock again before two ticks have passed.
+  async #hangUp(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    await session?.end().catch(() => undefined)
+  }
+
+  async #register(): Promise<void> {
+    const session = await this.#connected()
+    const sentAt = { monotonic: performance.now(), wall: Date.now() }
+    await register(session, {
+      id: this.#id,
+      host: hostname(),
+      pid: process.pid,
+      beatMs: this.#options.beatMs,
+    })
+    this.#lives(sentAt)
+  }
+
+  /** The session of the beat; a new one takes the worker's lock again, unless somebody is burying it. */
+  async #connected(): Promise<Session> {
+    if (this.#session !== undefined) return this.#session
+    const session = await openSession(this.#options.databaseUrl, LOCK_TIMEOUT_MS, () => {
+      if (this.#session === session) this.#session = undefined
+    })
+    if (this.#beatAt !== Number.NEGATIVE_INFINITY) await relock(session, this.#id)
+    this.#session = session
+    return session
+  }
+
+  async #beat(session: Session): Promise<boolean> {
+    if (performance.now() - this.#beatAt < this.#options.beatMs / 3) return true
+    const sentAt = { monotonic: performance.now(), wall: Date.now() }
+    if (!(await extendBeat(session, this.#id, this.#options.beatMs))) return false
+    this.#lives(sentAt)
+    return true
+  }
+
+  // Counted from before the statement was sent, so that the beat never ends later here than in the ledger.
+  #lives(sentAt: { monotonic: number; wall: number }): void {
+    this.#beatAt = sentAt.monotonic
+    const ms = this.#options.beatMs - MARGIN_MS
+    this.#alive = { monotonic: sentAt.monotonic + ms, wall: sentAt.wall + ms }
+  }
+
+  /** Buries whoever is dead and returns the ids of the living, this worker among them. */
+  async #buryTheDead(session: Session): Promise<string[]> {
+    const living: string[] = []
+    const suspects = new Set<string>()
+    for (const worker of await listWorkers(session)) {
+      if (worker.isLockFree) suspects.add(worker.id)
+      const isDead = worker.isBeatOver || (worker.isLockFree && this.#suspects.has(worker.id))
+      if (worker.id === this.#id || !isDead) living.push(worker.id)
+      else if (await bury(session, worker.id))
+        this.#options.log.warn({ worker: worker.id }, 'buried a dead worker')
+    }
+    this.#suspects = suspects
+    return living
+  }
+
+  /** Every worker's share of P partitions among N is floor(P/N), and one more for the first P mod N by id. */
+  async #takeShare(session: Session, workers: readonly string[]): Promise<void> {
+    const index = workers.indexOf(this.#id)
+    if (index === -1) return
+    const share = fairShare(this.#options.partitions, workers.length, index)
+    const surplus = this.list().slice(share)
+    if (surplus.length > 0) await this.#release(surplus)
+    const room = share - this.#owned.size
+    if (room <= 0 || this.#isStopped) return
+    const claimed = await claim(session, this.#id, room)
+    if (claimed.length === 0) return
+    for (const p of claimed) this.#owned.add(p)
+    this.#options.log.info(
+      { worker: this.#id, claimed: claimed.length, owned: this.#owned.size },
+      'partitions claimed',
+    )
+    this.#options.onClaimed(claimed)
+  }
+
+  async #release(partitions: readonly number[]): Promise<void> {
+    if (partitions.length === 0) return
+    const session = await this.#connected()
+    await this.#options.betweenTurns(async () => {
+      this.lose(partitions)
+      await release(session, this.#id, partitions, this.#options.onReleasing(partitions))
+    })
+    this.#options.log.info({ worker: this.#id, released: partitions.length }, 'partitions released')
+  }
+}
+
+/** The partitions that the worker at `index` of `workers` should own. */
+export function fairShare(partitions: number, workers: number, index: number): number {
+  return Math.floor(partitions / workers) + (index < partitions % workers ? 1 : 0)
+}

@@ -1,0 +1,75 @@
+import { inTurn, type TurnTransaction } from '../ledger/turn-transaction.ts'
+import type { Work } from './agenda.ts'
+import { type Decided, decideActions } from './decide-actions.ts'
+import { decideEvents, type EventsDecided } from './decide-events.ts'
+import { disown } from './disown.ts'
+import type { Engine } from './engine.ts'
+import { load } from './load.ts'
+import { settle } from './settle.ts'
+import { VersionMismatch } from './version-mismatch.ts'
+
+/** What one turn wrote. */
+export interface TurnReport {
+  actions: Decided
+  events: EventsDecided
+  /** More facts wait than this turn took. */
+  moreFacts: boolean
+}
+
+/**
+ * One turn of a worker over all its partitions: fence, load, decide, write with history, commit, act. A throw means
+ * that nothing was written, or that the commit's result is unknown; either way the work is looked at again from what
+ * the ledger then says, and a result that was already written changes nothing.
+ *
+ * Returns `buried` where the ledger no longer knows this worker: nothing was written, nothing may be sent.
+ */
+export async function turn(engine: Engine, work: Work): Promise<'committed' | 'buried'> {
+  const owned = engine.ownership.list()
+  let attempted: string[] = []
+  try {
+    const end = await inTurn(engine.pool, engine.ownership.id, async (tx, fence): Promise<TurnReport> => {
+      engine.clockOffsetMs = fence.now - Date.now()
+      const mine = disown(engine, work, owned, fence)
+      const loaded = await load(engine, tx, mine, fence)
+      const actions = decideActions(loaded, fence.now)
+      const events = decideEvents(loaded, engine.rules, fence.now)
+      attempted = actions.transitions.map((transition) => transition.id)
+      await write(tx, actions, events)
+      return { actions, events, moreFacts: loaded.moreFacts }
+    })
+    if (end.kind === 'buried') return 'buried'
+    // Committed: only now may anything follow from it.
+    settle(engine, work, end.value)
+    return 'committed'
+  } catch (error) {
+    distrust(engine, attempted)
+    throw error
+  }
+}
+
+/** All of a turn's writes; the order is that of the ledger's dependencies, and one transaction holds them all. */
+async function write(tx: TurnTransaction, actions: Decided, events: EventsDecided): Promise<void> {
+  const written = new Set(await tx.write(actions.transitions))
+  // Somebody else wrote a row of ours: a defect or a zombie, never ordinary traffic. Nothing of this turn may stay.
+  const foreign = actions.transitions.filter((transition) => !written.has(transition.id))
+  if (foreign.length > 0) throw new VersionMismatch(foreign.map((transition) => transition.id))
+  await tx.insertDeadLetters(actions.broken)
+  await tx.insert(events.actions)
+  await tx.insertDecisions(events.decisions)
+  await tx.markApplied(actions.applied)
+  await tx.moveMarks(events.marks)
+}
+
+/** The commit's result is unknown: what it may have changed is read again, and is not sent before that. */
+function distrust(engine: Engine, ids: readonly string[]): void {
+  const doubtful = new Set(ids)
+  const queued = engine.lanes.drop((action) => doubtful.has(action.id))
+  for (const action of queued) {
+    engine.held.release(action.id)
+    engine.feeder.look(action)
+  }
+  for (const id of ids) {
+    const held = engine.held.get(id)
+    if (held !== undefined) held.isStale = true
+  }
+}

@@ -1,0 +1,187 @@
+import { Lanes } from '../dispatch/lanes.ts'
+import type { Nudge } from '../mailbox/nudge.ts'
+import { Agenda } from './agenda.ts'
+import { letGo } from './disown.ts'
+import type { Engine, Parts } from './engine.ts'
+import { Feeder } from './feeder.ts'
+import { Held, type HeldAction } from './held.ts'
+import { LostResults } from './lost-results.ts'
+import { Ownership } from './ownership.ts'
+import { pump } from './send.ts'
+import { turn } from './turn.ts'
+import { VersionMismatch } from './version-mismatch.ts'
+
+export interface WorkerOptions extends Parts {
+  databaseUrl: string
+  beatMs: number
+  /** Most POSTs on the wire at a time. */
+  wireMax: number
+  /** Called with the worker's new id after a burial: it needs another mailbox. */
+  onReborn(id: string): void
+}
+
+const TICK_MS = 1_000
+const BACKOFF_MS = { first: 50, longest: 2_000 }
+/** SIGTERM must end the process within ten seconds, so what is still on the wire then is left to its next owner. */
+const DRAIN_MS = 8_000
+
+/** One worker: a loop of turns over the partitions it owns, and the sending beside it. */
+export class Worker {
+  readonly #engine: Engine
+  readonly #options: WorkerOptions
+  #loop: Promise<void> = Promise.resolve()
+  #tick: NodeJS.Timeout | undefined
+  #isStopped = false
+  /** Whoever holds it is alone with the ledger's rows: the turn, or a release. */
+  #turnLock: Promise<unknown> = Promise.resolve()
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    const ownership = new Ownership({
+      databaseUrl: options.databaseUrl,
+      log: options.log,
+      partitions: options.partitions,
+      beatMs: options.beatMs,
+      onClaimed: () => this.#lookEverywhere(),
+      onReleasing: (partitions) => letGo(this.#engine, partitions),
+      betweenTurns: (work) => this.#alone(work),
+      onBuried: (id) => this.#alone(() => this.#beReborn(id)),
+    })
+    this.#engine = {
+      ...options,
+      ownership,
+      agenda: new Agenda(),
+      held: new Held(),
+      lanes: new Lanes<HeldAction>(options.wireMax),
+      feeder: new Feeder(() => this.#engine),
+      lost: new LostResults(options),
+      waitingOnWire: new Set(),
+      clockOffsetMs: 0,
+      isSending: true,
+      pump: () => pump(this.#engine),
+    }
+  }
+
+  get id(): string {
+    return this.#engine.ownership.id
+  }
+
+  async start(): Promise<void> {
+    await this.#engine.ownership.start()
+    this.#tick = setInterval(() => this.#lookEverywhere(), TICK_MS)
+    this.#loop = this.#run()
+  }
+
+  /** Hints from the mailbox, or from this process itself. */
+  hint(nudges: readonly Nudge[]): void {
+    const { agenda, feeder, ownership } = this.#engine
+    for (const nudge of nudges) {
+      if (!ownership.owns(nudge.p)) continue
+      if (nudge.kind === 'lane') feeder.look(nudge)
+      else if (nudge.kind === 'fact') agenda.hintFacts(nudge.p)
+      else agenda.hintEvents(nudge.p)
+    }
+  }
+
+  owns(p: number): boolean {
+    return this.#engine.ownership.owns(p)
+  }
+
+  /** Stops sending, gives the partitions away at once, and waits for what is on the wire as long as a stop may take. */
+  async stop(): Promise<void> {
+    const { ownership, feeder, lost, lanes, agenda } = this.#engine
+    this.#engine.isSending = false
+    clearInterval(this.#tick)
+    await this.#commitResults()
+    await ownership.stop()
+    this.#isStopped = true
+    agenda.tick()
+    await this.#loop
+    await feeder.stop()
+    const end = performance.now() + DRAIN_MS
+    while (lanes.onWire > 0 && performance.now() < end) await sleep(20)
+    lost.add(agenda.clear())
+    await Promise.race([lost.flushed(), sleep(Math.max(500, end - performance.now()))])
+    await ownership.retire()
+  }
+
+  /** What is back already is worth one more turn before the partitions go; a ledger that is away is not waited for. */
+  async #commitResults(): Promise<void> {
+    const end = performance.now() + 1_000
+    while (this.#engine.agenda.uncommitted > 0 && performance.now() < end) await sleep(10)
+  }
+
+  #lookEverywhere(): void {
+    const { agenda, feeder, log } = this.#engine
+    agenda.tick()
+    void feeder
+      .sweep()
+      .catch((error) => log.warn({ error: String(error) }, 'the sweep failed; the next one is in a second'))
+    this.#engine.pump()
+  }
+
+  async #run(): Promise<void> {
+    let backoffMs = BACKOFF_MS.first
+    while (!this.#isStopped) {
+      await this.#engine.agenda.ready()
+      const isDone = await this.#alone(() => this.#turnOnce())
+      backoffMs = isDone ? BACKOFF_MS.first : Math.min(backoffMs * 2, BACKOFF_MS.longest)
+      if (!isDone) await sleep(backoffMs)
+    }
+  }
+
+  /** One turn; false where it failed and its work was put back. */
+  async #turnOnce(): Promise<boolean> {
+    const { agenda, log, ownership } = this.#engine
+    // Past the end of the beat another worker may own everything; only a new beat makes it safe to go on.
+    if (!ownership.isAlive() || this.#isStopped) return this.#isStopped
+    const startedAt = performance.now()
+    const work = agenda.take()
+    const results = work.results.length
+    try {
+      if ((await turn(this.#engine, work)) === 'buried') {
+        agenda.putBack(work)
+        await this.#beReborn(ownership.id)
+        return true
+      }
+      agenda.settle()
+      log.debug(
+        { worker: ownership.id, results, facts: work.facts.length, ms: performance.now() - startedAt },
+        'turn',
+      )
+      return true
+    } catch (error) {
+      agenda.putBack(work)
+      const level = error instanceof VersionMismatch ? 'error' : 'warn'
+      log[level](
+        { worker: ownership.id, results, error: String(error) },
+        'turn failed; its work is looked at again',
+      )
+      return false
+    }
+  }
+
+  /** Buried: everything held is orphaned, results become facts for the new owners, and a new worker begins. */
+  async #beReborn(buried: string): Promise<void> {
+    const { ownership, agenda, lost, feeder, log, waitingOnWire } = this.#engine
+    // The beat and a turn may both have learned of the same burial.
+    if (ownership.id !== buried) return
+    log.warn({ worker: buried }, 'this worker was buried; it begins again under a new id')
+    letGo(this.#engine, allPartitions(this.#options.partitions))
+    waitingOnWire.clear()
+    lost.add(agenda.clear())
+    await feeder.stop()
+    await ownership.rebirth()
+    this.#options.onReborn(ownership.id)
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turnLock.then(work)
+    this.#turnLock = result.catch(() => undefined)
+    return result
+  }
+}
+
+const allPartitions = (count: number) => Array.from({ length: count }, (_, p) => p)
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
