@@ -1,4 +1,6 @@
 import type { ClientBase, Pool, PoolClient } from 'pg'
+import { type DeadLetter, insertDeadLetters } from './dead-letters.ts'
+import { insertDecisions, type NewDecision } from './decisions.ts'
 import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unread.ts'
 import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
 import { insertActions, type NewAction } from './insert-actions.ts'

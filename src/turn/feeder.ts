@@ -40,7 +40,10 @@ export class Feeder {
 
   /** Work of this slice comes due in so many ms, by the ledger's clock. */
   lookIn(at: LaneSlice, ms: number): void {
-    if (ms <= 0) return this.look(at)
+    if (ms <= 0) {
+      this.look(at)
+      return
+    }
     const slice = this.#slice(at)
     if (slice.timer !== undefined) return
     slice.timer = setTimeout(() => {

@@ -17,10 +17,13 @@ export function settle(engine: Engine, work: Work, report: TurnReport): void {
   for (const id of report.actions.waiting) engine.waitingOnWire.add(id)
   engine.nudger.nudge(newWork(report))
   if (report.moreFacts) for (const p of work.facts) engine.agenda.hintFacts(p)
-  const { more } = report.events
-  if (more.length > 0) setTimeout(() => more.forEach((p) => engine.agenda.hintEvents(p)), EVENTS_AGAIN_MS)
+  if (report.events.more.length > 0) setTimeout(() => hintEvents(engine, report.events.more), EVENTS_AGAIN_MS)
   engine.feeder.refill()
   engine.pump()
+}
+
+function hintEvents(engine: Engine, partitions: readonly number[]): void {
+  for (const p of partitions) engine.agenda.hintEvents(p)
 }
 
 function releaseAnswered(engine: Engine, held: HeldAction): void {

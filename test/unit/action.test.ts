@@ -41,7 +41,7 @@ const outcome = (status: (typeof OUTCOME_STATUSES)[number], result: unknown = nu
 })
 
 /** The state after these messages, each of which must change something. */
-function after(state: ActionState, ...messages: [Message, number][]): ActionState {
+function told(state: ActionState, ...messages: [Message, number][]): ActionState {
   return messages.reduce((present, [message, now]) => {
     const decision = decide(present, message, terms, at(now))
     if (decision.kind !== 'changed') throw new Error(`${message.kind} changed nothing: ${decision.reason}`)
@@ -55,13 +55,13 @@ describe('the state machine of an action', () => {
     let now = T0
     const waits: number[] = []
     for (let attempt = 1; attempt <= 5; attempt++) {
-      state = after(state, [failure(attempt), now])
+      state = told(state, [failure(attempt), now])
       expect(state.status).to.equal('retrying')
       waits.push(state.nextAt! - now)
       now = state.nextAt!
     }
     expect(waits).to.deep.equal(terms.delaysMs)
-    state = after(state, [failure(6), now])
+    state = told(state, [failure(6), now])
     expect(state).to.include({
       status: 'failed',
       failureReason: 'retries_exhausted',
@@ -72,16 +72,16 @@ describe('the state machine of an action', () => {
   })
 
   it('takes a success from pending and from retrying to dispatched, whatever its attempt', () => {
-    expect(after(fresh(), [success(1), T0]).status).to.equal('dispatched')
-    const retrying = after(fresh(), [failure(1), T0])
-    expect(after(retrying, [success(1), T0]).status).to.equal('dispatched')
+    expect(told(fresh(), [success(1), T0]).status).to.equal('dispatched')
+    const retrying = told(fresh(), [failure(1), T0])
+    expect(told(retrying, [success(1), T0]).status).to.equal('dispatched')
   })
 
   it('completes on delivery where no outcome is awaited, and still takes the outcome that was acknowledged', () => {
     const decision = decide(fresh(), success(1), { ...terms, awaitsOutcome: false }, at(T0))
     const done = decision.kind === 'changed' ? decision.next : fresh()
     expect(done).to.include({ status: 'completed', deadline: null })
-    expect(after(done, [outcome('rejected'), T0])).to.include({
+    expect(told(done, [outcome('rejected'), T0])).to.include({
       status: 'failed',
       failureReason: 'rejected',
       late: false,
@@ -89,7 +89,7 @@ describe('the state machine of an action', () => {
   })
 
   it('counts a failure only for the attempt that is due', () => {
-    const retrying = after(fresh(), [failure(1), T0])
+    const retrying = told(fresh(), [failure(1), T0])
     expect(decide(retrying, failure(1), terms, at(T0))).to.deep.equal({
       kind: 'unchanged',
       reason: 'old_result',
@@ -97,7 +97,7 @@ describe('the state machine of an action', () => {
   })
 
   it('fails at once on a permanent failure', () => {
-    expect(after(fresh(), [failure(1, { permanent: true }), T0])).to.include({
+    expect(told(fresh(), [failure(1, { permanent: true }), T0])).to.include({
       status: 'failed',
       failureReason: 'permanent',
     })
@@ -105,7 +105,7 @@ describe('the state machine of an action', () => {
 
   it('gives up early when the next retry would come after the deadline', () => {
     const short = accepted(T0, T0 + 20_000)
-    expect(after(short, [failure(1), T0])).to.include({ status: 'failed', failureReason: 'deadline' })
+    expect(told(short, [failure(1), T0])).to.include({ status: 'failed', failureReason: 'deadline' })
   })
 
   it('lets Retry-After lengthen a wait, at most to the longest of the schedule, and never shorten it', () => {
@@ -118,12 +118,12 @@ describe('the state machine of an action', () => {
   it('expires when the deadline has passed, and not before', () => {
     expect(decide(fresh(), { kind: 'deadline' }, terms, at(T0)).kind).to.equal('unchanged')
     const late = T0 + terms.expiresAfterMs
-    expect(after(fresh(), [{ kind: 'deadline' }, late]).status).to.equal('expired')
+    expect(told(fresh(), [{ kind: 'deadline' }, late]).status).to.equal('expired')
   })
 
   for (const status of OUTCOME_STATUSES) {
     it(`records the outcome ${status} once, and answers the very same again without a change`, () => {
-      const state = after(fresh(), [success(1), T0], [outcome(status, { points: 5 }), T0])
+      const state = told(fresh(), [success(1), T0], [outcome(status, { points: 5 }), T0])
       expect(state.status).to.equal(status === 'rejected' ? 'failed' : 'completed')
       expect(state.late).to.equal(false)
       expect(decide(state, outcome(status, { points: 5 }), terms, at(T0))).to.deep.equal({
@@ -138,17 +138,17 @@ describe('the state machine of an action', () => {
   }
 
   it('marks an outcome after the end as late', () => {
-    const expired = after(fresh(), [{ kind: 'deadline' }, T0 + terms.expiresAfterMs])
-    expect(after(expired, [outcome('completed'), T0 + 100 * HOUR])).to.include({
+    const expired = told(fresh(), [{ kind: 'deadline' }, T0 + terms.expiresAfterMs])
+    expect(told(expired, [outcome('completed'), T0 + 100 * HOUR])).to.include({
       status: 'completed',
       late: true,
     })
   })
 
   it('starts over on a forced retry, with a fresh budget and deadline', () => {
-    const failed = after(fresh(), [failure(1, { permanent: true }), T0])
+    const failed = told(fresh(), [failure(1, { permanent: true }), T0])
     const now = T0 + HOUR
-    const forced = after(failed, [{ kind: 'retry' }, now])
+    const forced = told(failed, [{ kind: 'retry' }, now])
     expect(forced).to.include({
       status: 'retrying',
       nextAt: now,
@@ -156,12 +156,12 @@ describe('the state machine of an action', () => {
       attempt: 1,
       failureReason: null,
     })
-    const again = after(forced, [failure(2), now])
+    const again = told(forced, [failure(2), now])
     expect(again.nextAt).to.equal(now + 30_000)
   })
 
   it('refuses a forced retry where an outcome exists', () => {
-    const rejected = after(fresh(), [success(1), T0], [outcome('rejected'), T0])
+    const rejected = told(fresh(), [success(1), T0], [outcome('rejected'), T0])
     expect(decide(rejected, { kind: 'retry' }, terms, at(T0))).to.deep.equal({
       kind: 'unchanged',
       reason: 'no_arrow',
