@@ -1,0 +1,137 @@
+import type { IncomingMessage } from 'node:http'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import getRawBody from 'raw-body'
+import { type Mistake, VolleyError } from '../errors.ts'
+
+/** Deeper documents are refused before they are parsed: nothing behind this edge has to fear for its stack. */
+const DEPTH_MAX = 64
+
+/** The JSON of a request. Throws 400, 413 or 415 with where the mistake is; `limitBytes` counts what is inflated. */
+export async function readJson(request: IncomingMessage, limitBytes: number): Promise<unknown> {
+  requireJson(request.headers['content-type'])
+  const bytes = await readBytes(request, limitBytes)
+  const text = decodeUtf8(bytes)
+  if (text.trim() === '') throw new VolleyError('malformed_json', 'The body is empty; JSON was expected.')
+  refuseDepth(text)
+  const value = parse(text)
+  const mistakes = unstorable(value)
+  if (mistakes.length > 0) throw new VolleyError('invalid_body', undefined, { details: mistakes })
+  return value
+}
+
+function requireJson(type: string | undefined): void {
+  if (type === undefined) return
+  const [media, ...parameters] = type
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
+  const charset = parameters
+    .find((part) => part.startsWith('charset='))
+    ?.slice(8)
+    .replaceAll('"', '')
+  const isJson = media === 'application/json' || /^application\/[\w.+-]+\+json$/.test(media ?? '')
+  if (!isJson || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
+    throw new VolleyError(
+      'unsupported_media_type',
+      `The body must be application/json in UTF-8, not ${type.slice(0, 100)}.`,
+    )
+  }
+}
+
+async function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const coding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  const length = request.headers['content-length']
+  if (coding === 'identity' && length !== undefined && Number(length) > limitBytes) tooLarge(limitBytes)
+  try {
+    if (coding === 'identity') return await getRawBody(request, { limit: limitBytes, length })
+    return await getRawBody(request.pipe(inflater(coding)), { limit: limitBytes })
+  } catch (error) {
+    if (error instanceof VolleyError) throw error
+    const { type, code } = error as { type?: string; code?: string }
+    if (type === 'entity.too.large') tooLarge(limitBytes)
+    if (code?.startsWith('Z_') || code?.startsWith('ERR_BROTLI') || code?.startsWith('ERR__ERROR')) {
+      throw new VolleyError('malformed_json', `The body is not valid ${coding}.`)
+    }
+    throw new VolleyError('malformed_json', 'The body ended before it was complete.', { cause: error })
+  }
+}
+
+function inflater(coding: string) {
+  if (coding === 'gzip' || coding === 'x-gzip') return createGunzip()
+  if (coding === 'deflate') return createInflate()
+  if (coding === 'br') return createBrotliDecompress()
+  throw new VolleyError(
+    'unsupported_media_type',
+    `Content-Encoding ${coding.slice(0, 40)} is not known; use gzip, deflate or br.`,
+  )
+}
+
+function tooLarge(limitBytes: number): never {
+  throw new VolleyError('body_too_large', `The body is larger than ${limitBytes} bytes.`)
+}
+
+function decodeUtf8(bytes: Buffer): string {
+  try {
+    // A byte order mark is taken off by the decoder itself.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new VolleyError('malformed_json', 'The body is not valid UTF-8.')
+  }
+}
+
+// By the text, before parsing, and without recursion.
+function refuseDepth(text: string): void {
+  let depth = 0
+  let isInString = false
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (isInString) {
+      if (code === 0x5c) i++
+      else if (code === 0x22) isInString = false
+    } else if (code === 0x22) isInString = true
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > DEPTH_MAX)
+        throw new VolleyError(
+          'malformed_json',
+          `The body is nested deeper than ${DEPTH_MAX} levels, at ${position(text, i)}.`,
+        )
+    } else if (code === 0x7d || code === 0x5d) depth--
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const at = /position (\d+)/.exec((error as Error).message)?.[1]
+    const where = at === undefined ? 'at its end' : `at ${position(text, Number(at))}`
+    throw new VolleyError('malformed_json', `The body is not valid JSON, ${where}.`)
+  }
+}
+
+function position(text: string, index: number): string {
+  const before = text.slice(0, index).split('\n')
+  return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
+}
+
+/** What JSON can say and a ledger cannot keep: NUL, half a surrogate pair, a number without end, a poisoned name. */
+function unstorable(value: unknown, path = '', found: Mistake[] = []): Mistake[] {
+  if (found.length >= 10) return found
+  if (typeof value === 'string') {
+    if (value.includes('\0')) found.push({ path, message: 'must not contain the NUL character' })
+    else if (!value.isWellFormed()) found.push({ path, message: 'must not contain half of a surrogate pair' })
+  } else if (typeof value === 'number') {
+    if (!Number.isFinite(value)) found.push({ path, message: 'must be a number that a double can hold' })
+  } else if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) unstorable(item, `${path}/${index}`, found)
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [name, item] of Object.entries(value)) {
+      const here = `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+      if (name === '__proto__') found.push({ path: here, message: 'is a name that is not allowed' })
+      else if (name.includes('\0') || !name.isWellFormed())
+        found.push({ path, message: 'has a name with characters that cannot be stored' })
+      else unstorable(item, here, found)
+    }
+  }
+  return found
+}

@@ -1,0 +1,23 @@
+import type { Config } from '../config.ts'
+import type { AddressGuard } from '../dispatch/guard.ts'
+import type { RuleBook } from '../documents/rule-book.ts'
+import type { Caller } from '../ledger/keys.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { SecretBox } from '../ledger/secrets.ts'
+import type { TypeRegistry } from '../ledger/type-registry.ts'
+import type { Log } from '../log.ts'
+import type { Nudger } from '../mailbox/nudge.ts'
+
+export type { Caller }
+
+/** What the web process gives its handlers; built once, in app.ts. */
+export interface WebDeps {
+  ledger: Ledger
+  registry: TypeRegistry
+  nudger: Nudger
+  log: Log
+  config: Config
+  secrets: SecretBox
+  guard: Pick<AddressGuard, 'refusalOfUrl'>
+  rules: RuleBook
+}

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import Type from 'typebox'
+import { ARROWS, hasArrow, OUTCOME_STATUSES } from '../../../actors/action.ts'
+import { VolleyError } from '../../errors.ts'
+import { isId } from '../../ids.ts'
+import { acceptOutcome, acceptRequest, fateOfRequest, type Request } from '../../ledger/accept-facts.ts'
+import { type ReadAction, readAction } from '../../ledger/read-actions.ts'
+import type { Caller, WebDeps } from '../deps.ts'
+import { route } from '../route.ts'
+import { ActionSchema, viewAction } from './action-view.ts'
+
+const ActionParams = Type.Object({ id: Type.String() })
+const RESULT_BYTES = 64 * 1024
+
+export const postOutcome = route({
+  method: 'POST',
+  path: '/api/external/actions/:id/outcome',
+  summary: 'Report what came of an action; the first report counts',
+  auth: 'key',
+  params: ActionParams,
+  body: Type.Object({
+    status: Type.Enum([...OUTCOME_STATUSES]),
+    result: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
+  }),
+  answers: {
+    200: Type.Object({
+      recorded: Type.Literal(true),
+      action_id: Type.String(),
+      outcome_status: Type.String(),
+    }),
+  },
+  errors: ['not_found', 'outcome_exists'],
+  example: { status: 'completed', result: { points_granted: 500, user_reacted: true } },
+  async handler({ params, body, caller, deps }) {
+    const report = { status: body.status, result: body.result ?? null }
+    if (JSON.stringify(report.result).length > RESULT_BYTES) {
+      throw new VolleyError('invalid_body', undefined, {
+        details: [{ path: '/result', message: 'must be at most 64 KiB of JSON' }],
+      })
+    }
+    const told = isId('ea', params.id)
+      ? await acceptOutcome(deps.ledger.pool, caller.tenant, params.id, report)
+      : ({ kind: 'unknown' } as const)
+    if (told.kind === 'unknown') throw new VolleyError('not_found', `No action has the id ${params.id}.`)
+    if (told.kind === 'exists' && !isSame(told.outcome, report)) {
+      throw new VolleyError(
+        'outcome_exists',
+        `The outcome ${told.outcome.status} was already recorded for this action.`,
+      )
+    }
+    deps.nudger.nudge([{ kind: 'fact', p: told.p }])
+    return {
+      status: 200,
+      body: { recorded: true as const, action_id: params.id, outcome_status: report.status },
+    }
+  },
+})
+
+const isSame = (a: { status: string; result: unknown }, b: { status: string; result: unknown }) =>
+  a.status === b.status && isDeepStrictEqual(a.result ?? null, b.result ?? null)
+
+const answers = { 200: Type.Object({ action: ActionSchema }) }
+
+export const postCancel = route({
+  method: 'POST',
+  path: '/api/external/actions/:id/cancel',
+  summary: 'Cancel an action that was not sent yet',
+  description: 'While it is on the wire the cancel waits for the result, and success wins.',
+  auth: 'key',
+  params: ActionParams,
+  answers,
+  errors: ['not_found', 'invalid_transition', 'too_late'],
+  handler: async ({ params, caller, deps, signal }) => ask('cancel', params.id, caller, deps, signal),
+})
+
+export const postRetry = route({
+  method: 'POST',
+  path: '/api/external/actions/:id/retry',
+  summary: 'Send a failed or expired action again, with a fresh budget and deadline',
+  auth: 'key',
+  params: ActionParams,
+  answers,
+  errors: ['not_found', 'invalid_transition'],
+  handler: async ({ params, caller, deps, signal }) => ask('retry', params.id, caller, deps, signal),
+})
+
+/** How long a request waits for the owner's decision before it answers with what is known, and how it asks meanwhile. */
+const WAIT_MS = 2_000
+const FIRST_POLL_MS = 5
+
+async function ask(request: Request, id: string, caller: Caller, deps: WebDeps, signal: AbortSignal) {
+  const { pool } = deps.ledger
+  const action = await known(id, caller, deps)
+  refuseWithoutArrow(action, request)
+  const asked = { id, p: action.p, version: action.state.version }
+  await acceptRequest(pool, asked, request)
+  deps.nudger.nudge([{ kind: 'fact', p: action.p }])
+  const end = performance.now() + WAIT_MS
+  for (let pollMs = FIRST_POLL_MS; performance.now() < end && !signal.aborted; pollMs *= 2) {
+    await sleep(pollMs)
+    const fate = await fateOfRequest(pool, asked, request)
+    if (fate.kind === 'granted') break
+    if (fate.kind === 'refused') {
+      throw new VolleyError(
+        request === 'cancel' ? 'too_late' : 'invalid_transition',
+        `The action is ${fate.status} by now.`,
+      )
+    }
+  }
+  return { status: 200 as const, body: { action: viewAction(await known(id, caller, deps)) } }
+}
+
+async function known(id: string, caller: Caller, deps: WebDeps): Promise<ReadAction> {
+  const action = isId('ea', id) ? await readAction(deps.ledger.pool, caller.tenant, id) : null
+  if (action === null) throw new VolleyError('not_found', `No action has the id ${id}.`)
+  return action
+}
+
+function refuseWithoutArrow(action: ReadAction, request: Request): void {
+  const { status } = viewAction(action)
+  const hasOutcome = action.state.outcome !== null || action.saidOutcome !== null
+  if (hasArrow(status, hasOutcome, request)) return
+  const from = ARROWS.filter((arrow) => arrow.on === request).flatMap((arrow) => arrow.from)
+  const why = hasOutcome ? 'has an outcome' : `is ${status}`
+  throw new VolleyError(
+    'invalid_transition',
+    `The action ${why}; ${request} needs one that is ${from.join(' or ')}.`,
+  )
+}
