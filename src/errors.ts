@@ -72,7 +72,19 @@ const catalogue = {
     retryable: false,
     text: 'The number of partitions was set once and cannot change.',
   },
+  instance_running: {
+    status: 500,
+    retryable: false,
+    text: 'The platform already runs in this VOLLEY_HOME.',
+  },
+  not_running: {
+    status: 500,
+    retryable: true,
+    text: 'The platform does not run in this VOLLEY_HOME, and DATABASE_URL is not set.',
+  },
+  port_taken: { status: 500, retryable: false, text: 'The port cannot be listened on.' },
   program_missing: { status: 500, retryable: false, text: 'A program that Volley needs is not installed.' },
+  start_failed: { status: 500, retryable: true, text: 'A part of the platform did not start.' },
 } as const
 
 /** A stable name of an error, as clients and operators see it. */

@@ -50,6 +50,26 @@ export class Ledger {
     }
   }
 
+  /** Refuses to go on where the ledger is not set up, or was set up with another number of partitions. */
+  async checkPartitions(partitions: number): Promise<void> {
+    const client = await this.pool.connect()
+    try {
+      await ensurePartitions(client, partitions)
+    } finally {
+      client.release()
+    }
+  }
+
+  /** Creates the coming months' partitions that are not there yet. */
+  async ensureMonths(): Promise<void> {
+    const client = await this.pool.connect()
+    try {
+      await ensureMonths(client, new Date())
+    } finally {
+      client.release()
+    }
+  }
+
   async close(): Promise<void> {
     await this.orm.close(true)
   }

@@ -1,0 +1,147 @@
+import type { AddressInfo } from 'node:net'
+import type { Config } from './config.ts'
+import { Client } from './dispatch/client.ts'
+import { createGuard } from './dispatch/guard.ts'
+import { compileParametersSchema } from './documents/parameters-schema.ts'
+import { loadRules } from './documents/rule-book.ts'
+import { VolleyError } from './errors.ts'
+import { routes } from './http/routes.ts'
+import { closeServer, createServer, type ServerOptions } from './http/server.ts'
+import { Ledger } from './ledger/ledger.ts'
+import { type SecretBox, secretBox } from './ledger/secrets.ts'
+import { TypeRegistry } from './ledger/type-registry.ts'
+import { owners } from './ledger/workers.ts'
+import type { Log } from './log.ts'
+import { connect } from './mailbox/connect.ts'
+import { Mailbox } from './mailbox/read.ts'
+import { Mailer } from './mailbox/send.ts'
+import { Worker } from './turn/worker.ts'
+import { MonthKeeper } from './upkeep/months.ts'
+
+const POOL_MAX = { web: 16, worker: 8 }
+const CLOSE_GRACE_MS = 5_000
+const CONNECTIONS_PER_ORIGIN = 64
+
+interface Needed {
+  databaseUrl: string
+  redisUrl: string
+  secretKey: Buffer
+}
+
+/** Both kinds of process need all three; `volley start` finds or makes them. */
+function needed(config: Config): Needed {
+  const { databaseUrl, redisUrl, secretKey } = config
+  if (databaseUrl === null) throw new VolleyError('config_invalid', 'DATABASE_URL is not set')
+  if (redisUrl === null) throw new VolleyError('config_invalid', 'REDIS_URL is not set')
+  if (secretKey === null) throw new VolleyError('config_invalid', 'VOLLEY_SECRET_KEY is not set')
+  return { databaseUrl, redisUrl, secretKey }
+}
+
+async function openParts(config: Config, poolMax: number) {
+  const { databaseUrl, redisUrl, secretKey } = needed(config)
+  // Documents first: a mistake in one stops the start before anything was opened.
+  const rules = loadRules(config.rulesDir)
+  const guard = createGuard(config.egressAllow)
+  const ledger = await Ledger.open({ databaseUrl, poolMax })
+  await ledger.checkPartitions(config.partitions)
+  const secrets: SecretBox = secretBox(secretKey)
+  const registry = new TypeRegistry({
+    pool: ledger.pool,
+    partitions: config.partitions,
+    openSecret: (sealed) => secrets.open(sealed),
+    compile: compileParametersSchema,
+  })
+  await registry.start()
+  return { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry }
+}
+
+/** A web process: serves the API until `close`, which lets running requests finish. */
+export async function startWeb(
+  config: Config,
+  log: Log,
+  hooks: Pick<ServerOptions, 'onAnswer'> = {},
+): Promise<{ url: string; close(): Promise<void> }> {
+  const { redisUrl, rules, guard, ledger, secrets, registry } = await openParts(config, POOL_MAX.web)
+  const redis = connect(redisUrl, 'send', log)
+  const nudger = new Mailer({ redis, log, readOwners: () => owners(ledger.pool) })
+  const deps = { ledger, registry, nudger, log, config, secrets, guard, rules }
+  const server = createServer({ deps, routes, ...hooks })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(config.port, config.host, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  const host = config.host === '0.0.0.0' ? '127.0.0.1' : config.host
+  return {
+    url: `http://${host}:${port}`,
+    async close() {
+      await closeServer(server, CLOSE_GRACE_MS)
+      await registry.stop()
+      redis.disconnect()
+      await ledger.close()
+    },
+  }
+}
+
+/** A worker process: owns its share of the partitions and sends until `close`, which gives them back first. */
+export async function startWorker(config: Config, log: Log): Promise<{ id: string; close(): Promise<void> }> {
+  const { databaseUrl, redisUrl, rules, guard, ledger, registry } = await openParts(config, POOL_MAX.worker)
+  const commands = connect(redisUrl, 'send', log)
+  const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
+  const months = new MonthKeeper(ledger, log)
+  let mailbox: Mailbox | undefined
+  const openMailbox = (worker: string) => {
+    mailbox = new Mailbox({
+      worker,
+      redis: connect(redisUrl, 'read', log),
+      commands,
+      log,
+      onNudges: (n) => engine.hint(n),
+    })
+    mailbox.start()
+  }
+  const nudger = new Mailer({
+    redis: commands,
+    log,
+    readOwners: () => owners(ledger.pool),
+    deliverLocally(nudge) {
+      if (!engine.owns(nudge.p)) return false
+      engine.hint([nudge])
+      return true
+    },
+  })
+  const engine: Worker = new Worker({
+    pool: ledger.pool,
+    registry,
+    rules,
+    client,
+    nudger,
+    log,
+    partitions: config.partitions,
+    headerPrefix: config.headerPrefix,
+    databaseUrl,
+    beatMs: config.beatMs,
+    wireMax: config.wireMax,
+    onReborn(id) {
+      void mailbox?.stop()
+      openMailbox(id)
+    },
+  })
+  await engine.start()
+  openMailbox(engine.id)
+  const keepAlive = setInterval(() => void mailbox?.keepAlive().catch(() => undefined), config.beatMs)
+  months.start()
+  return {
+    id: engine.id,
+    async close() {
+      clearInterval(keepAlive)
+      months.stop()
+      await engine.stop()
+      await mailbox?.stop()
+      commands.disconnect()
+      await client.close()
+      await registry.stop()
+      await ledger.close()
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import { getDecision, postRecommend } from './decisions/recommend.ts'
+import {
+  deleteActionType,
+  getActionType,
+  getActionTypes,
+  postActionType,
+  postRotateSecret,
+  putActionType,
+} from './external/action-types.ts'
+import { postAction, postBatch } from './external/actions-accept.ts'
+import { postCancel, postOutcome, postRetry } from './external/actions-facts.ts'
+import { getAction, getActions } from './external/actions-read.ts'
+import { postEvents } from './external/events.ts'
+import { getHealthz } from './healthz.ts'
+import { openApiRoute } from './openapi.ts'
+import type { Route } from './route.ts'
+
+const declared: readonly Route[] = [
+  getHealthz,
+  postActionType,
+  getActionTypes,
+  getActionType,
+  putActionType,
+  deleteActionType,
+  postRotateSecret,
+  postAction,
+  postBatch,
+  getActions,
+  getAction,
+  postOutcome,
+  postCancel,
+  postRetry,
+  postEvents,
+  postRecommend,
+  getDecision,
+]
+
+/** Every call of the API. */
+export const routes: readonly Route[] = [...declared, openApiRoute(declared)]
