@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import { VolleyError } from '../errors.ts'
+import { compileLogic, type Logic } from './evaluate.ts'
+import { compileTemplate, compileText } from './template.ts'
+
+/** What a rule sees: `event` is null when a recommendation is asked for. */
+export interface RuleData {
+  event: { id: string; type: string; user_id: string; data: Record<string, unknown>; time: string } | null
+  user: Record<string, unknown>
+  context: Record<string, unknown>
+}
+
+/** One rule, ready to be asked. */
+export interface Rule {
+  domain: string
+  name: string
+  /** The types of events that ask it, exact or ending in `.*`. */
+  on: readonly string[]
+  /** Name of the action type that it offers. */
+  action: string
+  /** What its author believes the chance of success to be, 0 to 1. */
+  confidence: number
+  when: Logic
+  parameters: Logic
+  reasoning: (data: unknown, budget: Parameters<Logic>[1]) => string
+}
+
+export interface RuleDocument {
+  domain: string
+  /** Path of its file below the rules folder. */
+  file: string
+  /** SHA-256 of the file, hex: which version decided. */
+  digest: string
+  rules: readonly Rule[]
+}
+
+/** All rules of this installation. */
+export interface RuleBook {
+  documents: readonly RuleDocument[]
+  /** In the order of the documents and of the rules in them. */
+  forEvent(type: string): readonly Rule[]
+  forDomain(domain: string): readonly Rule[]
+}
+
+interface RawDocument {
+  domain: string
+  rules: {
+    name: string
+    on: string[]
+    when: unknown
+    action: string
+    parameters?: Record<string, unknown>
+    confidence: number
+    reasoning: string
+  }[]
+}
+
+/**
+ * Loads `recommendations/*.json` of a rules folder. Any mistake throws `document_invalid` with the file, the place in
+ * it and what was expected there: an installation with half of its rules would be worse than none.
+ */
+export function loadRules(rulesDir: string): RuleBook {
+  const folder = join(rulesDir, 'recommendations')
+  const schema = readJson(rulesDir, join(rulesDir, 'schemas', 'recommendations.schema.json')).value as object
+  const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema)
+  const documents: RuleDocument[] = []
+  for (const name of readdirSync(folder).sort()) {
+    if (!name.endsWith('.json') || name.endsWith('.cases.json')) continue
+    const { file, text, value } = readJson(rulesDir, join(folder, name))
+    if (!validate(value)) throw invalid(file, (validate.errors ?? []).map(mistakeOf))
+    const document = compileDocument(file, text, value as RawDocument)
+    const twin = documents.find((other) => other.domain === document.domain)
+    if (twin !== undefined)
+      throw invalid(file, [{ path: '/domain', message: `is the domain of ${twin.file} too` }])
+    documents.push(document)
+  }
+  return bookOf(documents)
+}
+
+function bookOf(documents: RuleDocument[]): RuleBook {
+  const all = documents.flatMap((document) => document.rules)
+  const byEvent = new Map<string, readonly Rule[]>()
+  return {
+    documents,
+    forDomain: (domain) => documents.find((document) => document.domain === domain)?.rules ?? [],
+    forEvent(type) {
+      let rules = byEvent.get(type)
+      if (rules === undefined) {
+        rules = all.filter((rule) => rule.on.some((pattern) => matches(pattern, type)))
+        // Types come from outside: what is remembered of them is bounded.
+        if (byEvent.size > 10_000) byEvent.clear()
+        byEvent.set(type, rules)
+      }
+      return rules
+    },
+  }
+}
+
+const matches = (pattern: string, type: string) =>
+  pattern.endsWith('.*') ? type.startsWith(pattern.slice(0, -1)) : pattern === type
+
+function compileDocument(file: string, text: string, raw: RawDocument): RuleDocument {
+  const names = new Set<string>()
+  const rules = raw.rules.map((rule, index): Rule => {
+    const path = `/rules/${index}`
+    if (names.has(rule.name))
+      throw invalid(file, [{ path: `${path}/name`, message: `${rule.name} is used twice` }])
+    names.add(rule.name)
+    try {
+      return {
+        domain: raw.domain,
+        name: rule.name,
+        on: rule.on,
+        action: rule.action,
+        confidence: rule.confidence,
+        when: compileLogic(rule.when, `${path}/when`),
+        parameters: compileTemplate(rule.parameters ?? {}, `${path}/parameters`),
+        reasoning: compileText(rule.reasoning),
+      }
+    } catch (error) {
+      if (error instanceof VolleyError)
+        throw new VolleyError('document_invalid', `${file}: ${error.message}`, { details: error.details })
+      throw error
+    }
+  })
+  return { domain: raw.domain, file, digest: createHash('sha256').update(text).digest('hex'), rules }
+}
+
+function readJson(rulesDir: string, path: string): { file: string; text: string; value: unknown } {
+  const file = join('rules', relative(rulesDir, path))
+  const text = readFileSync(path, 'utf8')
+  try {
+    return { file, text, value: JSON.parse(text) }
+  } catch (error) {
+    const message = (error as Error).message
+    const at = /position (\d+)/.exec(message)?.[1]
+    const before = text.slice(0, at === undefined ? text.length : Number(at)).split('\n')
+    throw new VolleyError(
+      'document_invalid',
+      `${file}: line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: not valid JSON`,
+    )
+  }
+}
+
+function mistakeOf(error: ErrorObject): { path: string; message: string } {
+  const { params, instancePath } = error
+  if (error.keyword === 'additionalProperties') {
+    return {
+      path: `${instancePath}/${params.additionalProperty}`,
+      message: 'is not a field of this document',
+    }
+  }
+  if (error.keyword === 'required')
+    return { path: `${instancePath}/${params.missingProperty}`, message: 'is required' }
+  if (error.keyword === 'pattern') return { path: instancePath, message: `must match ${params.pattern}` }
+  return { path: instancePath, message: error.message ?? error.keyword }
+}
+
+function invalid(file: string, details: { path: string; message: string }[]): VolleyError {
+  const text = details.map(({ path, message }) => `${path || '/'} ${message}`).join('; ')
+  return new VolleyError('document_invalid', `${file}: ${text}`, { details })
+}
