@@ -21,7 +21,7 @@ export interface EventsDecided {
 }
 
 /** Decides about every event of a turn, each user's in their order, until there is enough to insert. */
-export function decideEvents(loaded: Loaded, rules: RuleBook, now: number): EventsDecided {
+export function decideEvents(loaded: Loaded, rules: RuleBook): EventsDecided {
   const decided: EventsDecided = { actions: [], decisions: [], marks: [], more: loaded.moreEvents }
   const marks = new Map<number, Mark>()
   const stopped = new Set<number>()
@@ -30,7 +30,7 @@ export function decideEvents(loaded: Loaded, rules: RuleBook, now: number): Even
       stopped.add(event.p)
       continue
     }
-    decideOne(event, loaded.types.get(event.tenant) ?? new Map(), rules, now, decided)
+    decideOne(event, loaded.types.get(event.tenant) ?? new Map(), rules, decided)
     marks.set(event.p, { p: event.p, xid: event.xid, seq: event.seq })
   }
   decided.marks = [...marks.values()]
@@ -42,10 +42,9 @@ function decideOne(
   event: StoredEvent,
   types: Map<string, RegisteredType>,
   rules: RuleBook,
-  now: number,
   decided: EventsDecided,
 ): void {
-  for (const { decision, action } of decideEvent({ event, rules: rules.forEvent(event.type), types, now })) {
+  for (const { decision, action } of decideEvent({ event, rules: rules.forEvent(event.type), types })) {
     const type = action === null ? undefined : types.get(action.typeName)
     const row = action === null || type === undefined ? null : newAction(event, type, action)
     if (row !== null) decided.actions.push(row)

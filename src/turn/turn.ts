@@ -32,7 +32,7 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
       const mine = disown(engine, work, owned, fence)
       const loaded = await load(engine, tx, mine, fence)
       const actions = decideActions(loaded, fence.now)
-      const events = decideEvents(loaded, engine.rules, fence.now)
+      const events = decideEvents(loaded, engine.rules)
       attempted = actions.transitions.map((transition) => transition.id)
       await write(tx, actions, events)
       return { actions, events, moreFacts: loaded.moreFacts }

@@ -1,0 +1,99 @@
+/**
+ * What a tenant's actor does with an event: asks the rules and decides which actions follow. Pure: no I/O, no clock,
+ * no chance. Types, rules and budgets come in as values.
+ */
+import { type Decided, type DecidingRule, decide, userContext } from '../src/decisions/decide.ts'
+import { fullBudget } from '../src/documents/evaluate.ts'
+import type { Mistake } from '../src/errors.ts'
+
+export interface TenantEvent {
+  id: string
+  userId: string
+  type: string
+  data: Record<string, unknown>
+  /** ms since the epoch. */
+  time: number
+}
+
+/** What deciding needs to know of an action type. */
+export interface OfferedType {
+  validate(parameters: unknown): Mistake[]
+}
+
+/** A decision as it is kept: what was decided, and why nothing was sent where nothing was. */
+export interface EventDecision extends Decided {
+  domain: string
+  event: { id: string; type: string }
+  sent: boolean
+  reason: 'unknown_action_type' | 'invalid_parameters' | null
+  mistakes: Mistake[]
+}
+
+export interface AskedAction {
+  typeName: string
+  parameters: Record<string, unknown>
+  reasoning: string
+  confidence: number
+  /** `rule:<domain>/<name>` */
+  origin: string
+}
+
+/**
+ * One decision for each domain of which a rule offers something; the best offer becomes an action, unless the tenant
+ * has no such type or its schema refuses the parameters.
+ */
+export function decideEvent(asked: {
+  event: TenantEvent
+  rules: readonly DecidingRule[]
+  types: ReadonlyMap<string, OfferedType>
+}): { decision: EventDecision; action: AskedAction | null }[] {
+  const { event, rules, types } = asked
+  const data = {
+    event: {
+      id: event.id,
+      type: event.type,
+      user_id: event.userId,
+      data: event.data,
+      time: new Date(event.time).toISOString(),
+    },
+    user: { id: event.userId, ...userContext() },
+    context: {},
+  }
+  return [...new Set(rules.map((rule) => rule.domain))].flatMap((domain) => {
+    const decided = decide(
+      rules.filter((rule) => rule.domain === domain),
+      data,
+      null,
+      fullBudget,
+    )
+    if (decided.recommendation === null) return []
+    return [concluded(decided, domain, event, types)]
+  })
+}
+
+function concluded(
+  decided: Decided,
+  domain: string,
+  event: TenantEvent,
+  types: ReadonlyMap<string, OfferedType>,
+) {
+  const pick = decided.recommendation!
+  const type = types.get(pick.action)
+  const mistakes = type?.validate(pick.parameters) ?? []
+  const reason =
+    type === undefined ? 'unknown_action_type' : mistakes.length > 0 ? 'invalid_parameters' : null
+  const decision: EventDecision = {
+    ...decided,
+    domain,
+    event: { id: event.id, type: event.type },
+    sent: reason === null,
+    reason,
+    mistakes,
+  }
+  const { action, parameters, reasoning, confidence, rule } = pick
+  const origin = `rule:${domain}/${rule}`
+  return {
+    decision,
+    action: reason === null ? { typeName: action, parameters, reasoning, confidence, origin } : null,
+  }
+}

@@ -1,0 +1,154 @@
+import Type from 'typebox'
+import { decide, userContext } from '../../decisions/decide.ts'
+import { fullBudget } from '../../documents/evaluate.ts'
+import { VolleyError } from '../../errors.ts'
+import { isId, newId } from '../../ids.ts'
+import { insertDecisions, readDecision } from '../../ledger/decisions.ts'
+import type { WebDeps } from '../deps.ts'
+import { UserId } from '../external/new-action.ts'
+import { route } from '../route.ts'
+
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+const Offer = Type.Object({
+  action: Type.String(),
+  parameters: Type.Record(Type.String(), Type.Unknown()),
+  confidence: Type.Number(),
+  reasoning: Type.String(),
+})
+
+const Recommendation = Type.Object({
+  user_id: Type.String(),
+  domain: Type.String(),
+  recommendation: Nullable(Offer),
+  alternatives: Type.Array(Offer),
+  user_context: Type.Object({
+    lifecycle_stage: Nullable(Type.String()),
+    activation_score: Nullable(Type.Number()),
+    engagement_score: Nullable(Type.Number()),
+    risk_level: Nullable(Type.String()),
+  }),
+  decision_id: Type.String(),
+  reasons: Type.Optional(
+    Type.Array(Type.String(), { description: 'Why nothing is recommended, a line a rule.' }),
+  ),
+})
+
+/** Answered only after the decision is committed, so it can be read at once and after a crash. */
+export const postRecommend = route({
+  method: 'POST',
+  path: '/api/decisions/recommend',
+  summary: 'Ask what to do for a user right now',
+  auth: 'key',
+  body: Type.Object({
+    user_id: UserId,
+    domain: Type.Optional(Type.String({ maxLength: 64 })),
+    available_actions: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 200 }),
+    ),
+    context: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  }),
+  answers: { 200: Recommendation },
+  example: {
+    user_id: 'user-123',
+    domain: 'loyalty',
+    available_actions: ['grant_points', 'unlock_badge', 'upgrade_tier'],
+    context: { current_points: 1200, current_tier: 'silver', days_since_last_redemption: 14 },
+  },
+  async handler({ body, caller, deps }) {
+    const domain = domainOf(body.domain, deps)
+    const user = userContext()
+    const data = { event: null, user: { id: body.user_id, ...user }, context: body.context ?? {} }
+    const decided = decide(deps.rules.forDomain(domain), data, body.available_actions ?? null, fullBudget)
+    const { recommendation, alternatives, considered } = decided
+    const answer = {
+      user_id: body.user_id,
+      domain,
+      recommendation: recommendation === null ? null : offer(recommendation),
+      alternatives: alternatives.map(offer),
+      user_context: user,
+      decision_id: newId('de'),
+      ...(recommendation === null
+        ? { reasons: considered.map(({ rule, said, error }) => `${rule}: ${error ?? said}`) }
+        : {}),
+    }
+    await insertDecisions(deps.ledger.pool, [
+      {
+        id: answer.decision_id,
+        tenant: caller.tenant,
+        userId: body.user_id,
+        domain,
+        eventId: null,
+        body: { ...decided, context: data.context, test: caller.mode === 'test' },
+        actionId: null,
+      },
+    ])
+    return { status: 200, body: answer }
+  },
+})
+
+export const getDecision = route({
+  method: 'GET',
+  path: '/api/decisions/:id',
+  summary: 'One decision: what was considered, and what came of it',
+  auth: 'key',
+  params: Type.Object({ id: Type.String() }),
+  answers: {
+    200: Type.Object({
+      decision: Type.Object({
+        id: Type.String(),
+        user_id: Type.String(),
+        domain: Type.String(),
+        event_id: Nullable(Type.String()),
+        action_id: Nullable(Type.String()),
+        decided: Type.Unknown(),
+        at: Type.String(),
+      }),
+    }),
+  },
+  errors: ['not_found'],
+  async handler({ params, caller, deps }) {
+    const found = isId('de', params.id)
+      ? await readDecision(deps.ledger.pool, caller.tenant, params.id)
+      : null
+    if (found === null) throw new VolleyError('not_found', `No decision has the id ${params.id}.`)
+    const { id, userId, domain, eventId, actionId, body, at } = found
+    return {
+      status: 200,
+      body: {
+        decision: {
+          id,
+          user_id: userId,
+          domain,
+          event_id: eventId,
+          action_id: actionId,
+          decided: body,
+          at: new Date(at).toISOString(),
+        },
+      },
+    }
+  },
+})
+
+type Offered = { action: string; parameters: Record<string, unknown>; confidence: number; reasoning: string }
+
+const offer = ({ action, parameters, confidence, reasoning }: Offered) => ({
+  action,
+  parameters,
+  confidence,
+  reasoning,
+})
+
+function domainOf(asked: string | undefined, deps: WebDeps): string {
+  const known = deps.rules.documents.map((document) => document.domain)
+  if (asked === undefined && known.length === 1) return known[0]!
+  if (asked !== undefined && known.includes(asked)) return asked
+  throw new VolleyError('invalid_body', undefined, {
+    details: [
+      {
+        path: '/domain',
+        message: `must be one of ${known.map((domain) => JSON.stringify(domain)).join(', ')}`,
+      },
+    ],
+  })
+}
