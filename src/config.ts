@@ -29,6 +29,10 @@ export interface Config {
   beatMs: number
   logLevel: string
   bodyLimitBytes: number
+  /** The search path for programs. */
+  path: string
+  /** Ends the process when its standard input does: set for the children of a platform. */
+  isLeashed: boolean
 }
 
 type Env = Record<string, string | undefined>
@@ -108,7 +112,15 @@ export function readConfig(env: Env = process.env): Config {
     beatMs: duration(env, 'VOLLEY_BEAT', 15_000),
     logLevel: level,
     bodyLimitBytes: whole(env, 'VOLLEY_BODY_LIMIT', 5_000_000, 1_000, 100_000_000),
+    path: env.PATH ?? '',
+    isLeashed: env.VOLLEY_LEASH === '1',
   })
+}
+
+/** The environment of a child process: this one's, with what it is told besides. */
+export function childEnvironment(extra: Record<string, string>): Record<string, string> {
+  const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return { ...Object.fromEntries(own), ...extra }
 }
 
 /** The configuration as an operator may see it: no password, no key. */

@@ -23,7 +23,7 @@ export interface WorkerOptions extends Parts {
 const TICK_MS = 1_000
 const BACKOFF_MS = { first: 50, longest: 2_000 }
 /** SIGTERM must end the process within ten seconds, so what is still on the wire then is left to its next owner. */
-const DRAIN_MS = 8_000
+const DRAIN_MS = 6_000
 
 /** One worker: a loop of turns over the partitions it owns, and the sending beside it. */
 export class Worker {

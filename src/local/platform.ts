@@ -1,0 +1,156 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Config, childEnvironment } from '../config.ts'
+import { loadRules } from '../documents/rule-book.ts'
+import { VolleyError } from '../errors.ts'
+import { createKey } from '../ledger/keys.ts'
+import { Ledger } from '../ledger/ledger.ts'
+import { Child } from './children.ts'
+import {
+  openHome,
+  rememberKey,
+  removeInstance,
+  requireNotRunning,
+  secretKeyOf,
+  shownKey,
+  writeInstance,
+} from './home.ts'
+import { requirePort } from './ports.ts'
+import { startPostgres } from './postgres.ts'
+import { findRedis, startRedis } from './redis.ts'
+import type { PrivateServer } from './server.ts'
+
+export interface PlatformOptions {
+  config: Config
+  workers: number
+  /** Tells a person what happens; a line at a time. */
+  say(line: string): void
+}
+
+/** A running platform on this machine. */
+export interface Platform {
+  url: string
+  /** A live key of the tenant `demo`. */
+  key: string
+  databaseUrl: string
+  redisUrl: string
+  children: readonly Child[]
+  stop(): Promise<void>
+}
+
+/** How long the web process may take until it answers. */
+const READY_MS = 30_000
+/** Whoever works on one machine sends to that machine. */
+const LOOPBACK = '127.0.0.0/8,::1/128'
+
+/** Starts what is not given (PostgreSQL, Redis), then one web process and the workers; undoes all where a part fails. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { config } = options
+  const started: (() => Promise<void>)[] = []
+  const stop = async () => {
+    for (const end of started.splice(0).reverse()) await end().catch((error) => options.say(String(error)))
+  }
+  try {
+    return await bringUp(options, config.host === '0.0.0.0' ? '127.0.0.1' : config.host, started, stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function bringUp(
+  { config, workers, say }: PlatformOptions,
+  host: string,
+  started: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<Platform> {
+  // What a person can get wrong comes first, before anything was started.
+  loadRules(config.rulesDir)
+  openHome(config.home)
+  requireNotRunning(config.home)
+  await requirePort(host, config.port)
+  const url = `http://${host}:${config.port}`
+  const redisProgram =
+    config.redisUrl === null ? findRedis({ path: config.path, isRoot: process.getuid?.() === 0, say }) : null
+  const databaseUrl =
+    config.databaseUrl ??
+    (await kept(startPostgres({ home: config.home, isThrowaway: false, say }), started, say))
+  const redisUrl =
+    redisProgram === null
+      ? config.redisUrl!
+      : await kept(startRedis({ program: redisProgram, home: config.home, isThrowaway: false }), started, say)
+  const key = await prepareLedger(config, databaseUrl)
+  const secretKey = config.secretKey?.toString('hex') ?? secretKeyOf(config.home)
+  const env = childEnvironment({
+    VOLLEY_HOME: config.home,
+    VOLLEY_SECRET_KEY: secretKey,
+    VOLLEY_EGRESS_ALLOW: config.egressAllow.length > 0 ? config.egressAllow.join(',') : LOOPBACK,
+    VOLLEY_LEASH: '1',
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    HOST: host,
+    PORT: String(config.port),
+  })
+  const children = ['web', ...Array.from({ length: workers }, (_, i) => `worker-${i + 1}`)].map(
+    (name) =>
+      new Child({ name, args: [name.split('-')[0]!], env, logDir: join(config.home, 'logs'), onDeath: say }),
+  )
+  started.push(async () => void (await Promise.all(children.map((child) => child.stop()))))
+  await answering(url, config.home)
+  writeInstance(config.home, { url, databaseUrl, redisUrl })
+  started.unshift(async () => removeInstance(config.home))
+  return { url, key, databaseUrl, redisUrl, children, stop }
+}
+
+/** A server of this platform: stopped with it, and started again at the same URL should it die before. */
+async function kept(
+  starting: Promise<PrivateServer>,
+  started: (() => Promise<void>)[],
+  say: (line: string) => void,
+): Promise<string> {
+  const server = await starting
+  let isStopped = false
+  started.push(async () => {
+    isStopped = true
+    await server.stop()
+  })
+  server.whenLost(() => {
+    if (isStopped) return
+    say(`${server.url.split(':')[0]} server ended; it is started again`)
+    void server.restart().catch((error) => say(String(error)))
+  })
+  return server.url
+}
+
+/** Brings the schema up to date and finds or makes the key that is shown. */
+async function prepareLedger(config: Config, databaseUrl: string): Promise<string> {
+  const ledger = await Ledger.open({ databaseUrl, poolMax: 2 })
+  try {
+    await ledger.migrate(config.partitions)
+    const known = shownKey(config.home)
+    if (known !== null) return known
+    const { key } = await createKey(ledger, { tenant: 'demo', mode: 'live', label: 'shown at start' })
+    rememberKey(config.home, key)
+    return key
+  } finally {
+    await ledger.close()
+  }
+}
+
+async function answering(url: string, home: string): Promise<void> {
+  const end = performance.now() + READY_MS
+  for (;;) {
+    const isUp = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1_000) }).then(
+      (answer) => answer.ok,
+      () => false,
+    )
+    if (isUp) return
+    if (performance.now() > end) {
+      throw new VolleyError(
+        'start_failed',
+        `The web process did not answer within ${READY_MS / 1000} s; see ${join(home, 'logs', 'web.log')}`,
+      )
+    }
+    await sleep(25)
+  }
+}
