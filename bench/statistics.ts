@@ -1,0 +1,49 @@
+import type { Measured } from './contenders/contender.ts'
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** Ratios are taken round by round, then their median: what slows a round slows both sides of it. */
+function ratio(mine: readonly number[], theirs: readonly number[] | undefined): string {
+  if (theirs === undefined) return '–'
+  return median(mine.map((value, round) => value / theirs[round]!)).toFixed(2)
+}
+
+/** The table of a run: a contender a line. */
+export function table(results: ReadonlyMap<string, readonly Measured[]>, n: number): string {
+  const rates = new Map(
+    [...results].map(([name, rounds]) => [name, rounds.map(({ seconds }) => n / seconds)]),
+  )
+  const cpus = new Map(
+    [...results].map(([name, rounds]) => [name, rounds.map(({ cpuMicros }) => cpuMicros / n)]),
+  )
+  const head = [
+    'contender',
+    'actions/s',
+    'min–max',
+    '× raw',
+    '× bullmq',
+    '× graphile',
+    'own CPU µs/action',
+    'CPU × raw',
+  ]
+  const rows = [...rates].map(([name, rate]) => [
+    name,
+    String(Math.round(median(rate))),
+    `${Math.round(Math.min(...rate))}–${Math.round(Math.max(...rate))}`,
+    ratio(rate, rates.get('raw')),
+    ratio(rate, rates.get('bullmq')),
+    ratio(rate, rates.get('graphile')),
+    median(cpus.get(name)!).toFixed(0),
+    ratio(cpus.get(name)!, cpus.get('raw')),
+  ])
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+  )
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
