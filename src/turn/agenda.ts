@@ -69,6 +69,11 @@ export class Agenda {
     return this.#results.length === 0 && this.#facts.size === 0 && this.#events.size === 0 && !this.#isTick
   }
 
+  /** Nothing but results, and fewer than make a full turn. */
+  get isSmall(): boolean {
+    return this.#results.length < RESULTS_A_TURN && this.#facts.size === 0 && this.#events.size === 0 && !this.#isTick
+  }
+
   /** Resolves when there is something to look at. */
   async ready(): Promise<void> {
     if (!this.isEmpty) return

@@ -5,7 +5,7 @@ import { sliceKey } from './held.ts'
 
 /** Most actions held by one worker, and by one slice of a lane; what does not fit stays in Postgres. */
 const HELD_MAX = 20_000
-const SLICE_MAX = 64
+const SLICE_MAX = 128
 /** Most bytes of parameters held. */
 const BYTES_MAX = 64 * 1024 * 1024
 /** Most slices asked about in one load. */
