@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import getRawBody from 'raw-body'
 import { type Mistake, VolleyError } from '../errors.ts'
+import { jsonMistakeAt } from './json-mistake.ts'
 
 /** Deeper documents are refused before they are parsed: nothing behind this edge has to fear for its stack. */
 const DEPTH_MAX = 64
@@ -44,7 +45,7 @@ async function readBytes(request: IncomingMessage, limitBytes: number): Promise<
   if (coding === 'identity' && length !== undefined && Number(length) > limitBytes) tooLarge(limitBytes)
   try {
     if (coding === 'identity') return await getRawBody(request, { limit: limitBytes, length })
-    return await getRawBody(request.pipe(inflater(coding)), { limit: limitBytes })
+    return await inflated(request, coding, limitBytes)
   } catch (error) {
     if (error instanceof VolleyError) throw error
     const { type, code } = error as { type?: string; code?: string }
@@ -53,6 +54,22 @@ async function readBytes(request: IncomingMessage, limitBytes: number): Promise<
       throw new VolleyError('malformed_json', `The body is not valid ${coding}.`)
     }
     throw new VolleyError('malformed_json', 'The body ended before it was complete.', { cause: error })
+  }
+}
+
+/** A client that goes away, or a document that inflates past the limit, ends the inflating too. */
+async function inflated(request: IncomingMessage, coding: string, limitBytes: number): Promise<Buffer> {
+  const stream = inflater(coding)
+  const gone = () => {
+    if (!request.complete) stream.destroy(new Error('The client went away'))
+  }
+  request.once('close', gone)
+  try {
+    return await getRawBody(request.pipe(stream), { limit: limitBytes })
+  } finally {
+    request.off('close', gone)
+    request.unpipe(stream)
+    stream.destroy()
   }
 }
 
@@ -102,10 +119,10 @@ function refuseDepth(text: string): void {
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
-  } catch (error) {
-    const at = /position (\d+)/.exec((error as Error).message)?.[1]
-    const where = at === undefined ? 'at its end' : `at ${position(text, Number(at))}`
-    throw new VolleyError('malformed_json', `The body is not valid JSON, ${where}.`)
+  } catch {
+    const at = jsonMistakeAt(text)
+    const where = at >= text.length ? 'it ends too early' : `the mistake is at ${position(text, at)}`
+    throw new VolleyError('malformed_json', `The body is not valid JSON: ${where}.`)
   }
 }
 
