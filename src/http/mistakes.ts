@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import Type, { type TSchema } from 'typebox'
 import type { Mistake } from '../errors.ts'
 
@@ -12,48 +12,58 @@ export const ErrorAnswer = Type.Object({
 /** More than these help nobody, and a hostile body must not make a large answer. */
 const MISTAKES_MAX = 20
 
-// One error a branch is kept, so that a union says what it takes; unknown formats would be a defect of ours.
-const strict = new Ajv({
-  allErrors: true,
-  strict: true,
-  strictTypes: false,
-  strictTuples: false,
-  validateFormats: false,
-})
-const coercing = new Ajv({
-  allErrors: true,
-  strict: true,
-  strictTypes: false,
-  coerceTypes: true,
-  useDefaults: true,
-  validateFormats: false,
-})
-const compiled = new WeakMap<TSchema, ValidateFunction>()
-const compiledCoercing = new WeakMap<TSchema, ValidateFunction>()
+/** A value with more parts is told only its first mistake: to list all of a huge one would take seconds and gigabytes. */
+const PARTS_MAX = 2_000
+
+const STRICT = { strict: true, strictTypes: false, strictTuples: false, validateFormats: false } as const
+
+const first = checker({ ...STRICT })
+// Every error of a branch is kept, so that a union says what it takes; `verbose` shows the description of the schema.
+const all = checker({ ...STRICT, allErrors: true, verbose: true })
+const coercing = checker({ ...STRICT, allErrors: true, verbose: true, coerceTypes: true, useDefaults: true })
+
+/** Schemas are compiled at their first use and kept as long as they live. */
+function checker(options: Options): (schema: TSchema) => ValidateFunction {
+  const ajv = new Ajv(options)
+  const compiled = new WeakMap<TSchema, ValidateFunction>()
+  return (schema) => {
+    let validate = compiled.get(schema)
+    if (validate === undefined) {
+      validate = ajv.compile(schema)
+      compiled.set(schema, validate)
+    }
+    return validate
+  }
+}
 
 /** What is wrong with a value by a schema; empty when nothing is. */
 export function mistakesOf(schema: TSchema, value: unknown): Mistake[] {
-  return check(strict, compiled, schema, value)
+  const validate = first(schema)
+  if (validate(value)) return []
+  if (hasMoreParts(value, PARTS_MAX)) return summarise(validate.errors ?? [])
+  const validateAll = all(schema)
+  validateAll(value)
+  return summarise(validateAll.errors ?? [])
 }
 
 /** The same for texts of a URL or a header: converts them in place to the types of the schema and fills in defaults. */
 export function mistakesOfTexts(schema: TSchema, value: Record<string, unknown>): Mistake[] {
-  return check(coercing, compiledCoercing, schema, value)
+  const validate = coercing(schema)
+  return validate(value) ? [] : summarise(validate.errors ?? [])
 }
 
-function check(
-  ajv: Ajv,
-  cache: WeakMap<TSchema, ValidateFunction>,
-  schema: TSchema,
-  value: unknown,
-): Mistake[] {
-  let validate = cache.get(schema)
-  if (validate === undefined) {
-    validate = ajv.compile(schema)
-    cache.set(schema, validate)
+/** Whether a value has more than `max` values in it; looks at no more than that. */
+function hasMoreParts(value: unknown, max: number): boolean {
+  const waiting = [value]
+  for (let seen = 0; waiting.length > 0; seen++) {
+    if (seen + waiting.length > max) return true
+    const part = waiting.pop()
+    if (typeof part !== 'object' || part === null) continue
+    const inside = Object.values(part)
+    if (inside.length > max) return true
+    waiting.push(...inside)
   }
-  if (validate(value)) return []
-  return summarise(validate.errors ?? [])
+  return false
 }
 
 /** One mistake a place: a union fails in each of its branches, which together say what was expected. */
@@ -86,10 +96,16 @@ function messageOf(error: ErrorObject): string {
     case 'const':
       return `must be ${JSON.stringify(error.params.allowedValue)}`
     case 'pattern':
-      return `must match ${error.params.pattern}`
+      return describedPattern(error)
     case 'minLength':
       return error.params.limit === 1 ? 'must not be empty' : (error.message ?? 'is too short')
     default:
       return error.message ?? `breaks the rule ${error.keyword}`
   }
+}
+
+/** A pattern says what it takes only to those who read patterns, so a schema that says it in words is quoted. */
+function describedPattern({ params, parentSchema }: ErrorObject): string {
+  const description: unknown = parentSchema?.description
+  return `must match ${params.pattern}${typeof description === 'string' ? ` (${description})` : ''}`
 }
