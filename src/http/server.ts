@@ -69,7 +69,7 @@ async function plainRequest(
   const caller =
     route.auth === 'key' ? await authenticator.caller(context.get('authorization') || undefined) : null
   context.state.tenant = caller?.tenant
-  const params = { ...(context.params as Record<string, string>) }
+  const params = pathParams(context)
   const query = texts(route.query, 'invalid_query', uniqueQuery(context, route))
   const headers = texts(route.headers, 'invalid_header', pick(context, route))
   const body =
@@ -84,6 +84,13 @@ async function plainRequest(
     deps,
     signal: goneSignal(context),
   }
+}
+
+/** No id has a NUL in it, and Postgres takes none in a text. */
+function pathParams(context: Context): Record<string, string> {
+  const params = { ...(context.params as Record<string, string>) }
+  if (Object.values(params).some((value) => value.includes('\0'))) throw new VolleyError('not_found')
+  return params
 }
 
 async function validBody(context: Context, route: Route, limitBytes: number): Promise<unknown> {
@@ -176,8 +183,6 @@ function answerError(context: Context, error: VolleyError, requestId: string): v
   context.status = error.status
   if (error.status === 401) context.set('WWW-Authenticate', 'Bearer')
   if (error.status === 503) context.set('Retry-After', '1')
-  // What was not read of the body would be taken for the next request.
-  if (!context.req.complete) context.set('Connection', 'close')
   const details = error.code === 'internal' ? [{ path: '', message: `request ${requestId}` }] : error.details
   context.body = { error: error.message, code: error.code, ...(details === undefined ? {} : { details }) }
 }
@@ -187,8 +192,13 @@ function unmatched(context: Context, routes: readonly Route[]): void {
   const matching = routes.filter((route) => pathPattern(route.path).test(context.path))
   if (matching.length === 0)
     throw new VolleyError('not_found', `There is nothing at ${context.path.slice(0, 200)}.`)
-  const allowed = [...new Set(matching.map((route) => route.method))].join(', ')
+  const methods = matching.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+  const allowed = [...new Set([...methods, 'OPTIONS'])].join(', ')
   context.set('Allow', allowed)
+  if (context.method === 'OPTIONS') {
+    context.status = 204
+    return
+  }
   throw new VolleyError(
     'method_not_allowed',
     `${context.method} is not a method of this address; it takes ${allowed}.`,
