@@ -16,7 +16,11 @@ import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const Duration = Type.String({ pattern: DURATION_PATTERN, examples: ['30s', '2m', '72h'] })
+const Duration = Type.String({
+  pattern: DURATION_PATTERN,
+  description: 'a duration such as "30s", "2m" or "72h"',
+  examples: ['30s', '2m', '72h'],
+})
 const Text = (maxLength: number) => Type.String({ minLength: 1, maxLength })
 
 const RetryPolicy = Type.Object({
@@ -34,7 +38,12 @@ const Fields = {
   parameters_schema: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   domain: Type.Optional(Nullable(Text(128))),
   estimated_cost_usd: Type.Optional(
-    Nullable(Type.Union([Type.Number({ minimum: 0 }), Type.String({ pattern: '^\\d{1,9}(\\.\\d{1,6})?$' })])),
+    Nullable(
+      Type.Union([
+        Type.Number({ minimum: 0, maximum: 999_999_999 }),
+        Type.String({ pattern: '^\\d{1,9}(\\.\\d{1,6})?$' }),
+      ]),
+    ),
   ),
   retry_policy: Type.Optional(Nullable(RetryPolicy)),
   timeout: Type.Optional(Nullable(Duration)),
@@ -239,8 +248,11 @@ function fieldsOf(body: Change): Partial<ActionTypeFields> {
   }
 }
 
-const costText = (cost: string | number | null | undefined) =>
-  cost === null || cost === undefined ? null : String(cost)
+/** A decimal text to a millionth of a dollar; never with an exponent. */
+function costText(cost: string | number | null | undefined): string | null {
+  if (cost === null || cost === undefined) return null
+  return typeof cost === 'string' ? cost : cost.toFixed(6).replace(/\.?0+$/, '')
+}
 
 /** What a schema alone cannot say: ranges of durations, a URL that may be sent to, parameters that compile. */
 function check(body: Change, deps: WebDeps): void {
@@ -267,7 +279,9 @@ function within(
 
 function checkUrl(text: string, deps: WebDeps): void {
   const path = '/delivery_webhook'
-  if (!URL.canParse(text)) refuse('invalid_body', path, 'must be an absolute http or https URL')
+  // A URL parser drops blanks and control characters silently, and the text is what is stored and shown.
+  if (!/^[\x21-\x7e\u{a1}-\u{10ffff}]+$/u.test(text) || !URL.canParse(text))
+    refuse('invalid_body', path, 'must be an absolute http or https URL')
   const url = new URL(text)
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     refuse('invalid_body', path, 'must be an http or https URL')
