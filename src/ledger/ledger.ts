@@ -1,8 +1,11 @@
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql'
 import type { Pool } from 'pg'
+
 import { ormOptions } from '../../mikro-orm.config.ts'
 import { ensureMonths } from './months.ts'
 import { ensurePartitions } from './partitions.ts'
+
+export type { Pool }
 
 export interface LedgerOptions {
   databaseUrl: string

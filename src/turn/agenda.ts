@@ -71,7 +71,12 @@ export class Agenda {
 
   /** Nothing but results, and fewer than make a full turn. */
   get isSmall(): boolean {
-    return this.#results.length < RESULTS_A_TURN && this.#facts.size === 0 && this.#events.size === 0 && !this.#isTick
+    return (
+      this.#results.length < RESULTS_A_TURN &&
+      this.#facts.size === 0 &&
+      this.#events.size === 0 &&
+      !this.#isTick
+    )
   }
 
   /** Resolves when there is something to look at. */

@@ -1,7 +1,7 @@
-import type { Pool } from 'pg'
 import type { Client } from '../dispatch/client.ts'
 import type { Lanes } from '../dispatch/lanes.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
+import type { Pool } from '../ledger/ledger.ts'
 import type { TypeRegistry } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'

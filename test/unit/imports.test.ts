@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { expect } from 'chai'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+/** Which rooms a room may import from; `*` is every file at the top of src (ids, errors, durations, config, log). */
+const ALLOWED: Record<string, readonly string[]> = {
+  'src/errors.ts': [],
+  'src/ids.ts': [],
+  'src/duration.ts': [],
+  'src/log.ts': [],
+  'src/config.ts': ['src/duration.ts', 'src/errors.ts'],
+  documents: ['*'],
+  decisions: ['documents', '*'],
+  actors: ['actors', 'decisions', 'documents', '*'],
+  dispatch: ['*'],
+  mailbox: ['*'],
+  ledger: ['actors', 'mikro-orm.config.ts', '*'],
+  turn: ['actors', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
+  upkeep: ['ledger', '*'],
+  http: ['actors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
+  local: ['documents', 'ledger', '*'],
+  demo: ['local', '*'],
+  'mikro-orm.config.ts': ['ledger', '*'],
+  'src/app.ts': ['dispatch', 'documents', 'http', 'ledger', 'mailbox', 'turn', 'upkeep', '*'],
+  'src/main.ts': ['documents', 'demo', 'ledger', 'local', 'src/app.ts', '*'],
+}
+
+/** Packages that belong to one room alone. */
+const OWNED: Record<string, RegExp> = {
+  pg: /^ledger$/,
+  '@mikro-orm/core': /^(ledger|mikro-orm\.config\.ts)$/,
+  '@mikro-orm/postgresql': /^(ledger|mikro-orm\.config\.ts)$/,
+  '@mikro-orm/migrations': /^(ledger|mikro-orm\.config\.ts)$/,
+  ioredis: /^mailbox$/,
+  undici: /^dispatch$/,
+  koa: /^http$/,
+  '@koa/router': /^http$/,
+  'json-logic-js': /^documents$/,
+  commander: /^src\/main\.ts$/,
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name))
+}
+
+function roomOf(file: string): string {
+  const parts = file.split('/')
+  if (parts[0] === 'actors') return 'actors'
+  if (parts[0] !== 'src') return file
+  return parts.length > 2 ? parts[1]! : file
+}
+
+const files = [...sources('src'), ...sources('actors'), 'mikro-orm.config.ts']
+const imports = files.flatMap((file) => {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  const found = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)]
+  return found.map(([, target]) => ({ file, target: target! }))
+})
+
+describe('imports', () => {
+  it('go one way between the rooms', () => {
+    const wrong = imports.flatMap(({ file, target }) => {
+      if (!target.startsWith('.')) return []
+      const room = roomOf(file)
+      const other = roomOf(relative(ROOT, resolve(ROOT, dirname(file), target)))
+      const isTop = /^src\/(errors|ids|duration|log|config)\.ts$/.test(other)
+      const allowed = ALLOWED[room] ?? []
+      const isFine = room === other || allowed.includes(other) || (allowed.includes('*') && isTop)
+      return isFine ? [] : [`${file} imports ${target}`]
+    })
+    expect(wrong).to.deep.equal([])
+  })
+
+  it('of a package come from the one room that speaks to what is behind it', () => {
+    const wrong = imports.filter(({ file, target }) => target in OWNED && !OWNED[target]!.test(roomOf(file)))
+    expect(wrong).to.deep.equal([])
+  })
+
+  it('leave the environment to config.ts, and clock and chance out of what is pure', () => {
+    for (const file of files) {
+      const text = readFileSync(join(ROOT, file), 'utf8')
+      if (file !== 'src/config.ts') expect(text, file).to.not.match(/process\.env/)
+      if (/^(actors|src\/decisions)\//.test(file))
+        expect(text, file).to.not.match(/Date\.now|Math\.random|performance\.now|await |new Date\(\)/)
+    }
+  })
+})
