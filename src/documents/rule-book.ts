@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { VolleyError } from '../errors.ts'
+import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
 import { compileLogic, type Logic } from './evaluate.ts'
 import { compileTemplate, compileText } from './template.ts'
 
@@ -134,13 +135,10 @@ function readJson(rulesDir: string, path: string): { file: string; text: string;
   const text = readFileSync(path, 'utf8')
   try {
     return { file, text, value: JSON.parse(text) }
-  } catch (error) {
-    const message = (error as Error).message
-    const at = /position (\d+)/.exec(message)?.[1]
-    const before = text.slice(0, at === undefined ? text.length : Number(at)).split('\n')
+  } catch {
     throw new VolleyError(
       'document_invalid',
-      `${file}: line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}: not valid JSON`,
+      `${file}: ${placeIn(text, jsonMistakeAt(text))}: not valid JSON`,
     )
   }
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import getRawBody from 'raw-body'
 import { type Mistake, VolleyError } from '../errors.ts'
-import { jsonMistakeAt } from './json-mistake.ts'
+import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
 
 /** Deeper documents are refused before they are parsed: nothing behind this edge has to fear for its stack. */
 const DEPTH_MAX = 64
@@ -110,7 +110,7 @@ function refuseDepth(text: string): void {
       if (++depth > DEPTH_MAX)
         throw new VolleyError(
           'malformed_json',
-          `The body is nested deeper than ${DEPTH_MAX} levels, at ${position(text, i)}.`,
+          `The body is nested deeper than ${DEPTH_MAX} levels, at ${placeIn(text, i)}.`,
         )
     } else if (code === 0x7d || code === 0x5d) depth--
   }
@@ -121,14 +121,9 @@ function parse(text: string): unknown {
     return JSON.parse(text)
   } catch {
     const at = jsonMistakeAt(text)
-    const where = at >= text.length ? 'it ends too early' : `the mistake is at ${position(text, at)}`
+    const where = at >= text.length ? 'it ends too early' : `the mistake is at ${placeIn(text, at)}`
     throw new VolleyError('malformed_json', `The body is not valid JSON: ${where}.`)
   }
-}
-
-function position(text: string, index: number): string {
-  const before = text.slice(0, index).split('\n')
-  return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
 }
 
 /** What JSON can say and a ledger cannot keep: NUL, half a surrogate pair, a number without end, a poisoned name. */

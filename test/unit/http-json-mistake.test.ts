@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { jsonMistakeAt } from '../../src/http/json-mistake.ts'
+import { jsonMistakeAt } from '../../src/json-mistake.ts'
 
 const parses = (text: string) => {
   try {

@@ -76,3 +76,9 @@ function follow(char: string, expected: Expected, open: ('{' | '[')[]): Expected
       return isValue ? afterValue() : null
   }
 }
+
+/** Where an index of a text is, for a person: `line 3, column 13`. */
+export function placeIn(text: string, index: number): string {
+  const before = text.slice(0, index).split('\n')
+  return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
+}

@@ -1,0 +1,211 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { compileLogic, fullBudget } from '../../src/documents/evaluate.ts'
+import { loadRules } from '../../src/documents/rule-book.ts'
+import { compileTemplate, compileText } from '../../src/documents/template.ts'
+
+const run = (rule: unknown, data: unknown = {}) => compileLogic(rule, '/when')(data, fullBudget())
+
+const cases: [unknown, unknown, unknown][] = [
+  [{ '==': [1, '1'] }, {}, true],
+  [{ '===': [1, '1'] }, {}, false],
+  [{ var: 'a.b' }, { a: { b: 7 } }, 7],
+  [{ var: ['a.c', 5] }, { a: {} }, 5],
+  [{ var: 'list.1' }, { list: ['x', 'y'] }, 'y'],
+  [{ var: '' }, 3, 3],
+  [{ and: [true, 0, 1] }, {}, 0],
+  [{ or: [0, 'x'] }, {}, 'x'],
+  [{ if: [false, 1, true, 2, 3] }, {}, 2],
+  [{ if: [false, 1] }, {}, null],
+  [{ '<': [1, 2, 3] }, {}, true],
+  [{ '-': [5] }, {}, -5],
+  [{ '+': ['1', 2] }, {}, 3],
+  [{ max: [1, 9, 3] }, {}, 9],
+  [{ cat: ['a', 1, 'b'] }, {}, 'a1b'],
+  [{ substr: ['jsonlogic', 4] }, {}, 'logic'],
+  [{ in: ['b', ['a', 'b']] }, {}, true],
+  [{ in: ['ell', 'hello'] }, {}, true],
+  [{ merge: [[1], [2, 3]] }, {}, [1, 2, 3]],
+  [{ missing: ['a', 'b'] }, { a: 1 }, ['b']],
+  [{ missing_some: [1, ['a', 'b']] }, { a: 1 }, []],
+  [{ map: [{ var: 'l' }, { '*': [{ var: '' }, 2] }] }, { l: [1, 2] }, [2, 4]],
+  [{ filter: [{ var: 'l' }, { '>': [{ var: '' }, 1] }] }, { l: [1, 2] }, [2]],
+  [{ reduce: [{ var: 'l' }, { '+': [{ var: 'current' }, { var: 'accumulator' }] }, 0] }, { l: [1, 2, 3] }, 6],
+  [{ all: [{ var: 'l' }, { '>': [{ var: '' }, 0] }] }, { l: [] }, false],
+  [{ none: [{ var: 'l' }, { '>': [{ var: '' }, 5] }] }, { l: [1] }, true],
+  [{ some: [{ var: 'l' }, { '==': [{ var: 'q' }, 1] }] }, { l: [{ q: 1 }] }, true],
+  [{ '!!': [[]] }, {}, false],
+]
+
+describe('JSON-logic', () => {
+  for (const [rule, data, expected] of cases) {
+    it(`${JSON.stringify(rule)} over ${JSON.stringify(data)} is ${JSON.stringify(expected)}`, () =>
+      expect(run(rule, data)).to.deep.equal(expected))
+  }
+
+  for (const [rule, complaint] of [
+    [{ log: 'x' }, /\/when\/log is not an operator/],
+    [{ method: ['x', 'toString'] }, /is not an operator/],
+    [{ 'constructor.x': 1 }, /is not an operator/],
+    [{ '==': [1, 1], '!=': [1, 1] }, /must have exactly one key, an operator; it has ==, !=/],
+    [{}, /it has none/],
+    [{ and: [true, { '=': [1, 1] }] }, /\/when\/and\/1\/= is not an operator/],
+  ] as const) {
+    it(`refuses ${JSON.stringify(rule)} and says where`, () =>
+      expect(() => compileLogic(rule, '/when')).to.throw(complaint))
+  }
+
+  it('sees own properties only, whatever the path says', () => {
+    for (const path of [
+      '__proto__',
+      'constructor',
+      'a.constructor.name',
+      'toString',
+      'a.__proto__.x',
+      'list.length.constructor',
+    ]) {
+      expect(run({ var: path }, { a: {}, list: [] }), path).to.equal(null)
+    }
+  })
+
+  it('takes texts of the data for texts, even those that look like a rule', () => {
+    const data = { text: { var: 'secret' }, secret: 'S', list: [{ var: 'secret' }] }
+    expect(run({ var: 'list.0' }, data)).to.deep.equal({ var: 'secret' })
+    expect(() => run({ cat: [{ var: 'text' }] }, data)).to.throw(/takes no objects/)
+  })
+
+  it('ends what would take too many steps or produce too much, within milliseconds', () => {
+    const list = Array.from({ length: 200 }, (_, i) => i)
+    const nested = { map: [{ var: 'l' }, { map: [{ var: 'l' }, { '+': [1, 1] }] }] }
+    const doubling = (depth: number): unknown =>
+      depth === 0 ? 'xxxxxxxxxxxxxxxx' : { cat: [doubling(depth - 1), doubling(depth - 1)] }
+    const hostile: unknown[] = [
+      { map: [list, { map: [list, { map: [list, 1] }] }] },
+      { reduce: [list, { merge: [{ var: 'accumulator' }, { var: 'accumulator' }] }, [1, 2]] },
+      { reduce: [list, { cat: [{ var: 'accumulator' }, { var: 'accumulator' }] }, 'x'] },
+      doubling(15),
+      nested,
+    ]
+    for (const rule of hostile) {
+      const startedAt = performance.now()
+      let ended: unknown
+      try {
+        ended = run(rule, { l: list })
+      } catch (error) {
+        ended = error
+      }
+      expect(performance.now() - startedAt, JSON.stringify(rule).slice(0, 60)).to.be.below(200)
+      if (rule !== nested) expect(ended).to.be.an('error')
+    }
+  })
+
+  it('refuses a rule that is nested too deep', () => {
+    let rule: unknown = true
+    for (let i = 0; i < 100; i++) rule = { '!': [rule] }
+    expect(() => compileLogic(rule, '/when')).to.throw(/nested deeper than 32 levels/)
+  })
+})
+
+describe('a template', () => {
+  const render = (template: unknown, data: unknown) =>
+    compileTemplate(template, '/parameters')(data, fullBudget())
+
+  it('evaluates operators and leaves everything else as it stands', () => {
+    const template = {
+      amount: { '*': [{ var: 'x' }, 2] },
+      list: [{ var: 'x' }, 'var'],
+      plain: { a: 1, b: { c: null } },
+    }
+    expect(render(template, { x: 4 })).to.deep.equal({
+      amount: 8,
+      list: [4, 'var'],
+      plain: { a: 1, b: { c: null } },
+    })
+  })
+
+  it('can say a literal that looks like an operator', () => {
+    expect(render({ rule: { literal: { var: 'x' } } }, { x: 1 })).to.deep.equal({ rule: { var: 'x' } })
+  })
+
+  it('fills facts into a text, and a question mark where there is none', () => {
+    const text = compileText('{a.b} of {list} for {nobody.knows} {not a path}')
+    expect(text({ a: { b: 3 }, list: [1] }, fullBudget())).to.equal('3 of [1] for ? {not a path}')
+  })
+})
+
+describe('the rule book', () => {
+  const RULES = new URL('../../rules', import.meta.url).pathname
+  let copy: string
+  beforeEach(() => {
+    copy = mkdtempSync(join(tmpdir(), 'volley-rules-'))
+    cpSync(RULES, copy, { recursive: true })
+  })
+  afterEach(() => rmSync(copy, { recursive: true }))
+  const loyalty = () => join(copy, 'recommendations', 'loyalty.json')
+  const edit = (
+    change: (document: Record<string, unknown> & { rules: Record<string, unknown>[] }) => void,
+  ) => {
+    const document = JSON.parse(readFileSync(loyalty(), 'utf8'))
+    change(document)
+    writeFileSync(loyalty(), JSON.stringify(document))
+  }
+
+  it('finds rules by exact types and by everything below a type', () => {
+    edit(({ rules }) => {
+      rules[0]!.on = ['custom.reward.*']
+    })
+    const book = loadRules(copy)
+    const names = (type: string) => book.forEvent(type).map(({ name }) => name)
+    expect(names('custom.reward.redeemed')).to.deep.equal(['re-engage-with-points', 'badge-after-a-reward'])
+    expect(names('custom.reward')).to.deep.equal([])
+    expect(names('custom.rewards.x')).to.deep.equal([])
+  })
+
+  const mistakes: [string, Parameters<typeof edit>[0], RegExp][] = [
+    [
+      'an unknown field',
+      ({ rules }) => void Object.assign(rules[1]!, { when_: 1 }),
+      /loyalty\.json: \/rules\/1\/when_ is not a field of this document/,
+    ],
+    ['a missing field', ({ rules }) => void delete rules[2]!.action, /\/rules\/2\/action is required/],
+    [
+      'an operator that does not exist',
+      ({ rules }) => void Object.assign(rules[0]!, { when: { eq: [1, 1] } }),
+      /loyalty\.json: \/rules\/0\/when\/eq is not an operator/,
+    ],
+    [
+      'a name used twice',
+      ({ rules }) => void Object.assign(rules[1]!, { name: rules[0]!.name }),
+      /\/rules\/1\/name re-engage-with-points is used twice/,
+    ],
+    [
+      'a mistake in a template',
+      ({ rules }) => void Object.assign(rules[0]!, { parameters: { a: { cat: [{ nope: 1, x: 2 }] } } }),
+      /\/rules\/0\/parameters\/a\/cat\/0 must have exactly one key/,
+    ],
+  ]
+  for (const [what, change, complaint] of mistakes) {
+    it(`stops at ${what}, and says where`, () => {
+      edit(change)
+      expect(() => loadRules(copy)).to.throw(complaint)
+    })
+  }
+
+  it('stops at broken JSON with line and column', () => {
+    writeFileSync(loyalty(), '{\n  "domain": "loyalty",\n  "rules": [,]\n}')
+    expect(() => loadRules(copy)).to.throw(/loyalty\.json: line 3, column 13: not valid JSON/)
+  })
+
+  it('stops at a second document of the same domain', () => {
+    cpSync(loyalty(), join(copy, 'recommendations', 'other.json'))
+    expect(() => loadRules(copy)).to.throw(/other\.json: \/domain is the domain of .*loyalty\.json too/)
+  })
+
+  it('reads the example of docs/rules.md', () => {
+    const page = readFileSync(new URL('../../docs/rules.md', import.meta.url), 'utf8')
+    writeFileSync(loyalty(), /```json\n([\s\S]*?)```/.exec(page)![1]!)
+    expect(loadRules(copy).forEvent('custom.purchase.completed')).to.have.length(1)
+  })
+})
