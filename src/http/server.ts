@@ -183,6 +183,9 @@ function answerError(context: Context, error: VolleyError, requestId: string): v
   context.status = error.status
   if (error.status === 401) context.set('WWW-Authenticate', 'Bearer')
   if (error.status === 503) context.set('Retry-After', '1')
+  // What is left of a refused body would stand before the next request on the connection. Closing instead can lose the
+  // answer on its way; `requestTimeout` bounds how long a client may go on.
+  context.req.resume()
   const details = error.code === 'internal' ? [{ path: '', message: `request ${requestId}` }] : error.details
   context.body = { error: error.message, code: error.code, ...(details === undefined ? {} : { details }) }
 }

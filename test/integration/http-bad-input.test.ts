@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { expect } from 'chai'
@@ -30,9 +30,11 @@ describe('the edge, given bad input', () => {
     bytes: Buffer | string,
     headers: Record<string, string> = {},
     path = EVENTS,
+    agent?: Agent,
   ): Promise<Raw> {
     const request = httpRequest(here.url + path, {
       method: 'POST',
+      agent,
       headers: { authorization: `Bearer ${here.keys.live}`, 'content-type': 'application/json', ...headers },
     })
     request.end(bytes)
@@ -134,6 +136,24 @@ describe('the edge, given bad input', () => {
   it('counts a body in chunks against the limit although no length was announced', async () => {
     const answer = await post('x'.repeat(LIMIT * 3), { 'transfer-encoding': 'chunked' })
     expect([answer.status, answer.body.code]).to.deep.equal([413, 'body_too_large'])
+  })
+
+  it('goes on with the next request on the connection where a body was refused halfway', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    try {
+      for (let i = 0; i < 3; i++) {
+        const { status } = await post(
+          'x'.repeat(LIMIT * 3),
+          { 'transfer-encoding': 'chunked' },
+          EVENTS,
+          agent,
+        )
+        expect(status).to.equal(413)
+        expect((await post(events('{}'), {}, EVENTS, agent)).status).to.equal(202)
+      }
+    } finally {
+      agent.destroy()
+    }
   })
 
   it('lets the client read the refusal of an upload of many megabytes', async () => {
