@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import pg from 'pg'
+import { readConfig } from '../src/config.ts'
 import { createDatabase, dropDatabase } from '../src/ledger/database.ts'
 import { startPostgres } from '../src/local/postgres.ts'
 import { findRedis, startRedis } from '../src/local/redis.ts'
@@ -26,16 +27,36 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 })
-const n = Number(values.n)
-const chosen = contenders.filter(
-  ({ name }) => values.only === undefined || values.only.split(',').includes(name),
-)
+const n = whole('n', values.n, 1_000_000)
+const rounds = whole('rounds', values.rounds, 100)
+const chosen = choose(values.only)
+
+function refuse(text: string): never {
+  process.stderr.write(`bench: ${text}\n`)
+  process.exit(1)
+}
+
+function whole(name: string, text: string, max: number): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > max)
+    refuse(`--${name} ${text}: expected a whole number from 1 to ${max}`)
+  return value
+}
+
+function choose(only: string | undefined): readonly Contender[] {
+  if (only === undefined) return contenders
+  const names = only.split(',')
+  const known = contenders.map(({ name }) => name)
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) refuse(`--only ${unknown}: expected a comma list of ${known.join(', ')}`)
+  return contenders.filter(({ name }) => names.includes(name))
+}
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 const home = mkdtempSync(join(tmpdir(), 'volley-bench-'))
 chmodSync(home, 0o755)
 const postgres = await startPostgres({ home, isThrowaway: true, say })
-const program = findRedis({ path: process.env.PATH ?? '', isRoot: process.getuid?.() === 0, say })
+const program = findRedis({ path: readConfig().path, isRoot: process.getuid?.() === 0, say })
 const redis = await startRedis({ program, home: join(home, 'redis'), isThrowaway: true })
 const receiver = fork(new URL('./receiver.ts', import.meta.url))
 
@@ -57,9 +78,7 @@ async function runOnce(contender: Contender, round: number): Promise<Measured> {
   const name = `bench_${contender.name}_${round}`
   const databaseUrl = postgres.url.replace(/[^/]*$/, name)
   await createDatabase(postgres.url, name)
-  const flusher = new Redis(redis.url)
-  await flusher.flushall()
-  flusher.disconnect()
+  await withRedis((client) => client.flushall())
   const secret = randomBytes(32).toString('hex')
   const isReset = heard('reset')
   const allReceived = heard('all').then(() => undefined)
@@ -79,11 +98,29 @@ async function runOnce(contender: Contender, round: number): Promise<Measured> {
   await checkReceiver(contender.name)
   await dropDatabase(postgres.url, name)
   // What one contender left to write must not be written in the next one's time.
-  const admin = new pg.Client({ connectionString: postgres.url })
-  await admin.connect()
-  await admin.query('checkpoint')
-  await admin.end()
+  await withPostgres((client) => client.query('checkpoint'))
   return measured
+}
+
+async function withPostgres<T>(use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: postgres.url })
+  await client.connect()
+  return use(client).finally(() => client.end())
+}
+
+async function withRedis<T>(use: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(redis.url)
+  return use(client).finally(() => client.disconnect())
+}
+
+/** What the figures hold for, in one line. */
+async function machine(): Promise<string> {
+  const { rows } = await withPostgres((client) =>
+    client.query<{ server_version: string }>('show server_version'),
+  )
+  const redisInfo = await withRedis((client) => client.info('server'))
+  const redisVersion = /redis_version:(\S+)/.exec(redisInfo)?.[1]
+  return `${cpus().length} cores (${cpus()[0]?.model.trim()}), Node ${process.version}, PostgreSQL ${rows[0]?.server_version}, Redis ${redisVersion}, ${n} actions a round, ${rounds} rounds`
 }
 
 async function checkReceiver(name: string): Promise<void> {
@@ -94,27 +131,26 @@ async function checkReceiver(name: string): Promise<void> {
     throw new Error(`${name}: ${count} POSTs, ${distinct} distinct of ${n}, ${bad} badly signed`)
 }
 
+let described = ''
 const results = new Map<string, Measured[]>(chosen.map(({ name }) => [name, []]))
 try {
-  for (let round = 1; round <= Number(values.rounds); round++) {
+  for (let round = 1; round <= rounds; round++) {
     for (const contender of chosen) {
       const measured = await runOnce(contender, round)
       results.get(contender.name)!.push(measured)
       say(`round ${round} ${contender.name}: ${Math.round(n / measured.seconds)} actions/s`)
     }
   }
+  described = await machine()
 } finally {
   receiver.disconnect()
   await redis.stop()
   await postgres.stop()
   rmSync(home, { recursive: true, force: true })
 }
-process.stdout.write(`${table(results, n)}\n`)
-const redisVersion = /v=([\d.]+)/.exec(
-  String((await import('node:child_process')).execFileSync(program, ['--version'])),
-)?.[1]
-process.stdout.write(
-  `${cpus().length} cores, Node ${process.version}, PostgreSQL 18, Redis ${redisVersion}, ${n} actions a round\n`,
-)
+process.stdout.write(`${table(results, n)}\n${described}\n`)
 if (values.json !== undefined)
-  writeFileSync(values.json, JSON.stringify({ n, results: Object.fromEntries(results) }, null, 2))
+  writeFileSync(
+    values.json,
+    JSON.stringify({ machine: described, n, rounds, results: Object.fromEntries(results) }, null, 2),
+  )

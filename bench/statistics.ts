@@ -1,14 +1,16 @@
 import type { Measured } from './contenders/contender.ts'
 
+/** The middle value, or the mean of the middle two; NaN of none. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
+  if (sorted.length === 0) return Number.NaN
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 /** Ratios are taken round by round, then their median: what slows a round slows both sides of it. */
 function ratio(mine: readonly number[], theirs: readonly number[] | undefined): string {
-  if (theirs === undefined) return '–'
+  if (theirs === undefined || mine.length === 0 || mine.length !== theirs.length) return '–'
   return median(mine.map((value, round) => value / theirs[round]!)).toFixed(2)
 }
 
@@ -18,7 +20,11 @@ export function table(results: ReadonlyMap<string, readonly Measured[]>, n: numb
     [...results].map(([name, rounds]) => [name, rounds.map(({ seconds }) => n / seconds)]),
   )
   const cpus = new Map(
-    [...results].map(([name, rounds]) => [name, rounds.map(({ cpuMicros }) => cpuMicros / n)]),
+    [...results].map(([name, rounds]) => [
+      name,
+      // One reading that is missing leaves no rounds to compare, so the whole column says so.
+      rounds.flatMap(({ cpuMicros }) => (cpuMicros === null ? [] : [cpuMicros / n])),
+    ]),
   )
   const head = [
     'contender',
@@ -37,7 +43,7 @@ export function table(results: ReadonlyMap<string, readonly Measured[]>, n: numb
     ratio(rate, rates.get('raw')),
     ratio(rate, rates.get('bullmq')),
     ratio(rate, rates.get('graphile')),
-    median(cpus.get(name)!).toFixed(0),
+    cpus.get(name)!.length === 0 ? '–' : median(cpus.get(name)!).toFixed(0),
     ratio(cpus.get(name)!, cpus.get('raw')),
   ])
   const widths = head.map((title, column) =>

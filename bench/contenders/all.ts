@@ -2,7 +2,7 @@ import { Queue } from 'bullmq'
 import { makeWorkerUtils } from 'graphile-worker'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { BATCH } from '../job.ts'
+import { BATCH, DELAYS_MS } from '../job.ts'
 import { type Contender, forked, timed } from './contender.ts'
 import { insertJobs, TABLES } from './table.ts'
 import { volley } from './volley.ts'
@@ -30,10 +30,10 @@ const bullmq: Contender = {
     const connection = new Redis(round.redisUrl, { maxRetriesPerRequest: null })
     const queue = new Queue('dispatch', {
       connection,
-      // The same six tries; a removed job costs Redis nothing more.
+      // The schedule itself is the worker's: BullMQ asks it for the wait.
       defaultJobOptions: {
-        attempts: 6,
-        backoff: { type: 'exponential', delay: 30_000 },
+        attempts: 1 + DELAYS_MS.length,
+        backoff: { type: 'custom' },
         removeOnComplete: true,
       },
     })
@@ -45,6 +45,7 @@ const bullmq: Contender = {
           for (let i = 0; i < round.n; i += BATCH) {
             const batch = round.jobs.slice(i, i + BATCH)
             await insertJobs(pool, batch)
+            // The action's id is the job's: a batch that is added again after a crash adds nothing twice.
             await queue.addBulk(batch.map((data) => ({ name: 'dispatch', data, opts: { jobId: data.id } })))
           }
           await done
@@ -74,7 +75,13 @@ const graphile: Contender = {
           for (let i = 0; i < round.n; i += BATCH) {
             const batch = round.jobs.slice(i, i + BATCH)
             await insertJobs(pool, batch)
-            await utils.addJobs(batch.map((payload) => ({ identifier: 'dispatch', payload, maxAttempts: 6 })))
+            await utils.addJobs(
+              batch.map((job) => ({
+                identifier: 'dispatch',
+                payload: { ...job, attempt: 1 },
+                maxAttempts: 1 + DELAYS_MS.length,
+              })),
+            )
           }
           await done
           await requireDispatched(pool, round.n)
@@ -95,4 +102,5 @@ async function requireDispatched(pool: pg.Pool, n: number): Promise<void> {
   if (rows[0]?.n !== n) throw new Error(`${rows[0]?.n} of ${n} rows say dispatched`)
 }
 
+/** In the order in which each round runs them. */
 export const contenders: readonly Contender[] = [raw, volley, bullmq, graphile]

@@ -1,26 +1,44 @@
-/** BullMQ and pg, written as its documentation advises for throughput: one Worker with high concurrency, pooled writes. */
+/**
+ * BullMQ and pg with the settings that were fastest here, tried in turn with their neighbours (docs/performance.md has
+ * the figures). Everything a deployment needs stays on: locks and their renewal, the stalled check, retries.
+ */
 import { Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { Agent } from 'undici'
 import type { Dispatched } from '../../src/dispatch/request.ts'
-import { CONNECTIONS, post, workerProgram } from '../job.ts'
-import { recordDelivery } from './table.ts'
+import { CONNECTIONS, DELAYS_MS, post, workerProgram } from '../job.ts'
+import { recordAttempt } from './table.ts'
+
+/** Twice the connections: while half of the jobs are written to Postgres, the other half keeps the wire full. */
+const CONCURRENCY = 2 * CONNECTIONS
+/** Enough sessions for Postgres to commit many jobs with one flush; with 16 the writes wait, with 64 they crowd. */
+const POOL_MAX = 32
 
 workerProgram(async ({ url, secret, n, databaseUrl, redisUrl }, done) => {
   const agent = new Agent({ connections: CONNECTIONS })
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 16 })
-  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null })
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: POOL_MAX })
+  // Jobs that end in one tick of the loop share a write to Redis; the worker's blocking connection is its own.
+  const connection = new Redis(redisUrl, { maxRetriesPerRequest: null, enableAutoPipelining: true })
   let finished = 0
   const worker = new Worker<Dispatched>(
     'dispatch',
-    async (job) => {
-      await post(agent, url, secret, job.data)
-      await recordDelivery(pool, job.data.id)
+    // The job carries all that is sent, so that no row has to be read.
+    async ({ data, attemptsMade }) => {
+      const posted = await post(agent, url, secret, data)
+      await recordAttempt(pool, data.id, attemptsMade + 1, posted)
+      if (!posted.isDelivered) throw new Error(`the receiver answered ${posted.httpStatus ?? 'nothing'}`)
       if (++finished === n) done()
     },
-    { connection, concurrency: CONNECTIONS, removeOnComplete: { count: 0 } },
+    {
+      connection,
+      concurrency: CONCURRENCY,
+      // Postgres has the record; a kept job would cost Redis memory and time.
+      removeOnComplete: { count: 0 },
+      settings: { backoffStrategy: (attemptsMade) => DELAYS_MS[attemptsMade - 1] ?? 0 },
+    },
   )
+  worker.on('error', (error) => process.stderr.write(`bullmq: ${error.message}\n`))
   await worker.waitUntilReady()
   return {
     stop: async () => {

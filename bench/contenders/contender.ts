@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { Dispatched } from '../../src/dispatch/request.ts'
 import type { Order } from '../job.ts'
 
@@ -10,12 +10,16 @@ export interface Round extends Order {
   allReceived: Promise<void>
 }
 
-/** `cpuMicros`: user and system time that the sending process spent in the round. */
+/** `cpuMicros`: user and system time that the sending process spent in the round; null where the machine has no /proc. */
 export interface Measured {
   seconds: number
-  cpuMicros: number
+  cpuMicros: number | null
 }
 
+/** Longer than any healthy round, and than the first waits of a retry; a round that hangs must say so. */
+const ROUND_MS = 600_000
+
+/** One way to do the job. */
 export interface Contender {
   name: string
   /** Prepares everything that is not timed, and gives what is. */
@@ -23,7 +27,8 @@ export interface Contender {
 }
 
 /** CPU time of a process so far, in microseconds; the kernel counts in hundredths of a second. */
-export function cpuMicros(pid: number): number {
+function cpuMicros(pid: number): number | null {
+  if (!existsSync('/proc/self/stat')) return null
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * 10_000
@@ -59,10 +64,20 @@ export async function forked(
   }
 }
 
-/** Times `work`, with the CPU that the process `pid` spends meanwhile. */
+/** Times `work`, with the CPU that the process `pid` spends meanwhile; throws where it takes ten minutes. */
 export async function timed(pid: number, work: () => Promise<void>): Promise<Measured> {
   const cpuBefore = cpuMicros(pid)
   const startedAt = performance.now()
-  await work()
-  return { seconds: (performance.now() - startedAt) / 1_000, cpuMicros: cpuMicros(pid) - cpuBefore }
+  await within(ROUND_MS, work())
+  const seconds = (performance.now() - startedAt) / 1_000
+  const cpuAfter = cpuMicros(pid)
+  return { seconds, cpuMicros: cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore }
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${ms / 1_000} s`)), ms)
+  })
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

@@ -9,7 +9,10 @@ workerProgram(async ({ url, secret, n }, done) => {
     async go() {
       let next = 0
       const loop = async () => {
-        for (let i = next++; i < n; i = next++) await post(agent, url, secret, jobs[i]!)
+        for (let i = next++; i < n; i = next++) {
+          const { isDelivered, httpStatus } = await post(agent, url, secret, jobs[i]!)
+          if (!isDelivered) throw new Error(`the receiver answered ${httpStatus ?? 'nothing'}`)
+        }
       }
       await Promise.all(Array.from({ length: CONNECTIONS }, loop))
       done()

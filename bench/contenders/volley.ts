@@ -39,12 +39,20 @@ export const volley: Contender = {
           REDIS_URL: round.redisUrl,
           VOLLEY_SECRET_KEY: KEY,
           VOLLEY_EGRESS_ALLOW: '127.0.0.0/8',
+          VOLLEY_LEASH: '1',
           LOG_LEVEL: 'warn',
         }),
-        stdio: ['ignore', 'inherit', 'inherit'],
+        // Standard input is the leash: a bench that is killed takes its worker along.
+        stdio: ['pipe', 'inherit', 'inherit'],
       },
     )
-    await until(async () => ![...(await owners(ledger.pool)).values()].includes(null))
+    const died = new Promise<never>((_, reject) => {
+      worker.once('error', reject)
+      worker.once('exit', (code, signal) => reject(new Error(`the worker ended (${signal ?? code})`)))
+    })
+    died.catch(() => undefined)
+    const ownsAll = async () => ![...(await owners(ledger.pool)).values()].includes(null)
+    await Promise.race([until(ownsAll), died])
     return {
       run: () =>
         timed(worker.pid!, async () => {
@@ -53,8 +61,8 @@ export const volley: Contender = {
             await acceptActions(ledger.pool, batch, null, () => null)
             mailer.nudge(batch.map(({ p, lane }) => ({ kind: 'lane', p, lane })))
           }
-          await round.allReceived
-          await until(async () => (await count(ledger, `status in ('pending', 'retrying')`)) === 0)
+          await Promise.race([round.allReceived, died])
+          await Promise.race([until(() => isSettled(ledger)), died])
         }),
       async end() {
         const dispatched = await count(ledger, `status = 'dispatched' and attempt = 1`)
@@ -108,6 +116,11 @@ async function makeRows(ledger: Ledger, round: Round): Promise<NewAction[]> {
     expiresAt: null,
     expiresAfterMs: 72 * 3_600_000,
   }))
+}
+
+/** Whether no action is to be sent any more; by the index of the lanes, so that asking costs the worker nothing. */
+async function isSettled(ledger: Ledger): Promise<boolean> {
+  return (await count(ledger, `status in ('pending', 'retrying') and not test`)) === 0
 }
 
 async function count(ledger: Ledger, condition: string): Promise<number> {

@@ -43,7 +43,13 @@ const DRAIN_BYTES = 64 * 1024
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
-const FIXED_HEADERS = ['content-type', 'application/json', 'user-agent', `Volley/${version}`]
+/** The headers that every POST carries, whatever it sends; a flat list of names and values. */
+export const FIXED_HEADERS: readonly string[] = [
+  'content-type',
+  'application/json',
+  'user-agent',
+  `Volley/${version}`,
+]
 
 /** Sends POSTs to the outside: one `send`, one POST, one answer. Redirects are answers like any other. */
 export class Client {
