@@ -68,10 +68,10 @@ export async function startWeb(
   const server = createServer({ deps, routes, ...hooks })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(config.port, config.host, resolve)
+    server.listen(config.port, config.host ?? '0.0.0.0', resolve)
   })
   const { port } = server.address() as AddressInfo
-  const host = config.host === '0.0.0.0' ? '127.0.0.1' : config.host
+  const host = config.host === null || config.host === '0.0.0.0' ? '127.0.0.1' : config.host
   return {
     url: `http://${host}:${port}`,
     async close() {

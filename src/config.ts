@@ -13,7 +13,8 @@ export interface Config {
   home: string
   /** Folder with the documents people write. */
   rulesDir: string
-  host: string
+  /** Address to listen on; null: every one for a web process, loopback for a platform on one machine. */
+  host: string | null
   port: number
   /** 32 bytes for AES-256-GCM; null until one is given or generated into `home`. */
   secretKey: Buffer | null
@@ -102,7 +103,7 @@ export function readConfig(env: Env = process.env): Config {
     redisUrl: url(env, 'REDIS_URL', ['redis:', 'rediss:']),
     home,
     rulesDir: resolve(env.VOLLEY_RULES || join(import.meta.dirname, '..', 'rules')),
-    host: env.HOST || '0.0.0.0',
+    host: env.HOST || null,
     port: whole(env, 'PORT', 3000, 0, 65_535),
     secretKey: secretKey(env, home),
     partitions: whole(env, 'VOLLEY_PARTITIONS', 64, 1, 4_096),

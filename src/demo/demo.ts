@@ -1,10 +1,11 @@
 import { fork } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import type { Config } from '../config.ts'
 import { VolleyError } from '../errors.ts'
+import { clearHome } from '../local/home.ts'
 import { type Platform, startPlatform } from '../local/platform.ts'
 import { freePort } from '../local/ports.ts'
 import { stopSignal } from '../local/start.ts'
@@ -42,7 +43,7 @@ interface ShownAction {
  */
 export async function runDemo(given: Config, options: { stay: boolean }): Promise<number> {
   const home = join(given.home, 'demo')
-  rmSync(home, { recursive: true, force: true })
+  clearHome(home)
   const config = {
     ...given,
     home,

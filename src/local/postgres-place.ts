@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import {
   chmodSync,
   cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -26,7 +26,7 @@ export interface PostgresPlace {
   postgres: string
   /** The data folder, without symbolic links. */
   data: string
-  /** The folder outside `home` that the data lies in; null where it lies in `home`. */
+  /** The same folder where it lies outside `home`; null where it lies in `home`. */
   movedTo: string | null
 }
 
@@ -116,8 +116,7 @@ function placeData({ home, account, systemFolder, say }: Placing): { data: strin
   if (entry?.isSymbolicLink()) {
     // The target is made by the first initdb, so it may not be there yet.
     const data = existsSync(wanted) ? realpathSync(wanted) : resolve(home, readlinkSync(wanted))
-    makeOpen(dirname(data))
-    return { data, movedTo: dirname(data) }
+    return { data, movedTo: data }
   }
   const closed = account === null ? null : closedAncestor(wanted)
   if (closed === null) return { data: wanted, movedTo: null }
@@ -127,9 +126,8 @@ function placeData({ home, account, systemFolder, say }: Placing): { data: strin
   }
   makeOpen(systemFolder)
   // A name of its own each time: a home that was moved away keeps its data, and a new one in its place starts empty.
-  const movedTo = mkdtempSync(join(systemFolder, 'data-'))
-  makeOpen(movedTo)
-  symlinkSync(join(movedTo, 'postgres'), wanted)
-  say(`user postgres cannot get past ${closed}: PostgreSQL's data goes to ${movedTo} (linked from ${wanted})`)
-  return { data: join(movedTo, 'postgres'), movedTo }
+  const data = join(systemFolder, `data-${randomUUID()}`)
+  symlinkSync(data, wanted)
+  say(`user postgres cannot get past ${closed}: PostgreSQL's data goes to ${data} (linked from ${wanted})`)
+  return { data, movedTo: data }
 }

@@ -16,6 +16,7 @@ import { promisify } from 'node:util'
 import { VolleyError } from '../errors.ts'
 import { createDatabase, pingDatabase } from '../ledger/database.ts'
 import { type Account, postgresAccount } from './account.ts'
+import { writePrivate } from './home.ts'
 import { withFreePort } from './ports.ts'
 import { type PostgresPlace, placePostgres } from './postgres-place.ts'
 import { commandOf, endProcess, isAlive } from './processes.ts'
@@ -115,7 +116,7 @@ async function ping(url: string): Promise<void> {
 
 function password(home: string): string {
   const file = join(home, 'postgres-password')
-  if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString('hex'), { mode: 0o600 })
+  if (!existsSync(file)) writePrivate(file, randomBytes(24).toString('hex'))
   return readFileSync(file, 'utf8').trim()
 }
 

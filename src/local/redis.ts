@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { VolleyError } from '../errors.ts'
-import { freePort } from './ports.ts'
-import { commandOf, endProcess, isAlive } from './processes.ts'
+import { living, writeHolder } from './home.ts'
+import { withFreePort } from './ports.ts'
+import { endProcess } from './processes.ts'
 import { PrivateServer } from './server.ts'
 
 const PROGRAMS = ['redis-server', 'valkey-server']
@@ -18,6 +19,8 @@ export interface FindOptions {
   /** Searched after an install, besides the PATH. */
   usualFolders?: readonly string[]
   isRoot: boolean
+  /** What a package manager needs besides (a proxy, say). */
+  env?: Record<string, string>
   say(line: string): void
 }
 
@@ -49,18 +52,25 @@ function isExecutable(file: string): boolean {
   }
 }
 
-function installed({ path, usualFolders = USUAL_FOLDERS, isRoot, say }: FindOptions): string {
+function installed({
+  path,
+  usualFolders = USUAL_FOLDERS,
+  isRoot,
+  env: given = {},
+  say,
+}: FindOptions): string {
+  const own = { HOME: '/', LANG: 'C.UTF-8', ...given, PATH: path }
   const apt = onPath(['apt-get'], path)
   const brew = onPath(['brew'], path)
   if (apt !== null && isRoot) {
     say('Redis is not installed: installing redis-server with apt-get')
     // The distribution would start a service of its own; at this run level it does not.
-    const env = { ...aptEnvironment(path), DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+    const env = { ...own, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
     run(apt, ['update'], env)
     run(apt, ['install', '-y', 'redis-server'], env)
   } else if (brew !== null) {
     say('Redis is not installed: installing it with brew')
-    run(brew, ['install', 'redis'], aptEnvironment(path))
+    run(brew, ['install', 'redis'], own)
   } else {
     throw missing(
       apt !== null
@@ -72,8 +82,6 @@ function installed({ path, usualFolders = USUAL_FOLDERS, isRoot, say }: FindOpti
   if (found === null) throw missing('install redis-server 7.0 or later, or set REDIS_URL')
   return found
 }
-
-const aptEnvironment = (path: string) => ({ PATH: path, HOME: '/', LANG: 'C.UTF-8' })
 
 function run(program: string, args: string[], env: Record<string, string>): void {
   try {
@@ -116,34 +124,39 @@ export async function startRedis({ program, home, isThrowaway }: RedisOptions): 
   const data = join(home, 'redis')
   mkdirSync(data, { recursive: true })
   await endLeftover(data)
-  const port = await freePort()
-  const args = [
-    ...['--bind', '127.0.0.1', '--port', String(port), '--dir', data, '--pidfile', join(data, 'redis.pid')],
+  const settings = [
+    ...['--bind', '127.0.0.1', '--dir', data],
     ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--maxmemory-policy', 'noeviction'],
   ]
-  const server = await PrivateServer.start({
-    name: 'Redis',
-    url: `redis://127.0.0.1:${port}`,
-    logFile: join(home, 'redis.log'),
-    spawn: (fd) => spawn(program, args, { cwd: data, detached: true, stdio: ['ignore', fd, fd] }),
-    ping: () => ping(port),
-    ending: { signal: 'SIGTERM', graceMs: 5_000, last: 'SIGKILL' },
-    remove: isThrowaway ? [home] : [],
-  })
-  writeFileSync(join(data, 'volley.pid'), String(server.pid))
-  return server
+  return withFreePort((port) =>
+    PrivateServer.start({
+      name: 'Redis',
+      url: `redis://127.0.0.1:${port}`,
+      logFile: join(home, 'redis.log'),
+      spawn: (fd) =>
+        spawn(program, ['--port', String(port), ...settings], {
+          cwd: data,
+          detached: true,
+          stdio: ['ignore', fd, fd],
+        }),
+      ping: () => ping(port),
+      ending: ENDING,
+      remove: isThrowaway ? [home] : [],
+      onStart: (pid) => writeHolder(join(data, HOLDER), pid),
+    }),
+  )
 }
 
-/** A server that an earlier start left behind would hold the same files. */
+const ENDING = { signal: 'SIGTERM', graceMs: 5_000, last: 'SIGKILL' } as const
+const HOLDER = 'server.json'
+
+/**
+ * A server that an earlier start left behind would write the same files. A pid alone does not tell it from a Redis of
+ * this machine that has the same pid since a reboot, so the time of its start is compared too.
+ */
 async function endLeftover(data: string): Promise<void> {
-  const file = join(data, 'volley.pid')
-  if (!existsSync(file)) return
-  const pid = Number(readFileSync(file, 'utf8'))
-  const command = isAlive(pid) ? commandOf(pid) : null
-  if (command !== null && /(redis|valkey)-server/.test(command)) {
-    await endProcess(pid, { signal: 'SIGTERM', graceMs: 5_000, last: 'SIGKILL' })
-  }
-  rmSync(file, { force: true })
+  const left = living(join(data, HOLDER))
+  if (left !== null) await endProcess(left.pid, ENDING)
 }
 
 /** Resolves once the server answers PING; one that is still loading its file asks for patience. */

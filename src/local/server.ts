@@ -57,6 +57,10 @@ export class PrivateServer {
     return new PrivateServer(recipe, await launch(recipe))
   }
 
+  get name(): string {
+    return this.#recipe.name
+  }
+
   get url(): string {
     return this.#recipe.url
   }
