@@ -19,6 +19,8 @@ export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
       silent: true,
     },
     pool: { min: 0, max: options.poolMax },
+    // A server that cannot be reached, or a pool that is used up, must not keep a request waiting.
+    driverOptions: { connectionTimeoutMillis: 5_000, keepAlive: true },
     discovery: { warnWhenNoEntities: false },
     ensureDatabase: false,
     logger: () => undefined,
