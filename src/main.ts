@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { type Config, readConfig, redacted } from './config.ts'
 import { VolleyError } from './errors.ts'
 import { createLog } from './log.ts'
@@ -13,10 +13,10 @@ const program = new Command('volley')
 program
   .command('start')
   .description('Run the whole platform on this machine: PostgreSQL, Redis, one web and two worker processes')
-  .option('--workers <n>', 'number of worker processes', '2')
-  .action(async (options: { workers: string }) => {
+  .option('--workers <n>', 'number of worker processes', wholeNumber, 2)
+  .action(async (options: { workers: number }) => {
     const { runStart } = await import('./local/start.ts')
-    await runStart(readConfig(), Number(options.workers))
+    await runStart(readConfig(), options.workers)
   })
 
 program
@@ -109,6 +109,13 @@ program
   .description('Show the configuration of this environment, without secrets')
   .action(() => print(JSON.stringify(redacted(readConfig()), null, 2)))
 
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > 64)
+    throw new InvalidArgumentError('Expected a whole number from 1 to 64.')
+  return value
+}
+
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
@@ -136,7 +143,12 @@ async function withLedger(
   use: (ledger: import('./ledger/ledger.ts').Ledger, config: Config) => Promise<void>,
 ): Promise<void> {
   const config = await completeConfig()
-  const { Ledger } = await import('./ledger/ledger.ts')
+  const [{ Ledger }, { requireDatabase }] = await Promise.all([
+    import('./ledger/ledger.ts'),
+    import('./ledger/database.ts'),
+  ])
+  // Asked first, since this answers with one line where the pool would throw from within.
+  await requireDatabase(config.databaseUrl!)
   const ledger = await Ledger.open({ databaseUrl: config.databaseUrl!, poolMax: 2 })
   try {
     await use(ledger, config)

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { VolleyError } from '../errors.ts'
 
 async function withClient<T>(
   url: string,
@@ -19,6 +20,18 @@ async function withClient<T>(
 /** Returns once the server has answered one query; throws what the driver throws where it does not. */
 export async function pingDatabase(url: string, timeoutMs: number): Promise<void> {
   await withClient(url, timeoutMs, (client) => client.query('select 1'))
+}
+
+/** Throws `unavailable` with the server, the database and the reason, without the password, where it cannot be used. */
+export async function requireDatabase(url: string): Promise<void> {
+  try {
+    await pingDatabase(url, 10_000)
+  } catch (cause) {
+    const { host, pathname } = new URL(url)
+    const why = cause instanceof Error ? cause.message || (cause as { code?: string }).code : String(cause)
+    const message = `The database ${decodeURIComponent(pathname.slice(1))} at ${host} cannot be used: ${why}`
+    throw new VolleyError('unavailable', message, { cause })
+  }
 }
 
 /** Creates a database unless it is there, optionally as a copy of `template`, to which nobody may be connected. */

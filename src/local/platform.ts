@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, childEnvironment } from '../config.ts'
 import { loadRules } from '../documents/rule-book.ts'
 import { VolleyError } from '../errors.ts'
+import { requireDatabase } from '../ledger/database.ts'
 import { createKey, findKey } from '../ledger/keys.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Child } from './children.ts'
@@ -159,6 +160,7 @@ function reachable(host: string): string {
 
 /** Brings the schema up to date and finds or makes the key that is shown. */
 async function prepareLedger(config: Config, databaseUrl: string): Promise<string> {
+  await requireDatabase(databaseUrl)
   const ledger = await Ledger.open({ databaseUrl, poolMax: 2 })
   try {
     await ledger.migrate(config.partitions)
