@@ -1,5 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
@@ -11,10 +12,12 @@ import { temporaryHome } from '../support/servers.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 const MAIN = join(ROOT, 'src', 'main.ts')
 const run = promisify(execFile)
+/** Without what would make a platform use the servers of whoever runs the tests. */
+const OWN_ENV = { ...process.env, DATABASE_URL: '', REDIS_URL: '', VOLLEY_SECRET_KEY: '', HOST: '' }
 
 /** `npm start` in a folder of its own, until it says that it is ready. */
 async function start(home: string, port: number) {
-  const env = { ...process.env, VOLLEY_HOME: home, PORT: String(port) }
+  const env = { ...OWN_ENV, VOLLEY_HOME: home, PORT: String(port) }
   const child = spawn(process.execPath, [MAIN, 'start'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let err = ''
@@ -82,12 +85,12 @@ describe('npm start', function () {
       process.execPath,
       [MAIN, 'keys', 'create', '--tenant', 'acme', '--mode', 'test'],
       {
-        env: { ...process.env, VOLLEY_HOME: home },
+        env: { ...OWN_ENV, VOLLEY_HOME: home },
       },
     )
     expect(created.stdout).to.match(/^rt_test_[\w-]{43}\n$/)
     const other = await run(process.execPath, [MAIN, 'start'], {
-      env: { ...process.env, VOLLEY_HOME: home, PORT: String(port) },
+      env: { ...OWN_ENV, VOLLEY_HOME: home, PORT: String(port) },
     }).catch((error) => error)
     expect(other.stderr).to.match(/Volley already runs in .* \(pid \d+/)
 
@@ -127,9 +130,71 @@ describe('npm start', function () {
     expect(processesOf(home)).to.deep.equal([])
   })
 
+  it('is refused in a home where another is just starting, which is left alone', async () => {
+    const shared = temporaryHome()
+    const begin = async () => {
+      const env = { ...OWN_ENV, VOLLEY_HOME: shared, PORT: String(await freePort()) }
+      const child = spawn(process.execPath, [MAIN, 'start'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+      const said = { out: '', err: '' }
+      child.stdout.on('data', (chunk) => {
+        said.out += chunk
+      })
+      child.stderr.on('data', (chunk) => {
+        said.err += chunk
+      })
+      return { child, said }
+    }
+    const both = [await begin(), await begin()]
+    const running = await eventually(() => {
+      const ready = both.find(({ said }) => said.out.startsWith('ready'))
+      const refused = both.find(({ child }) => child.exitCode === 1)
+      expect(refused?.said.err).to.match(/already runs in .* \(pid \d+/)
+      expect(ready).to.not.equal(undefined)
+      return ready!
+    }, 30_000)
+    running.child.kill('SIGTERM')
+    await once(running.child, 'exit')
+    expect(processesOf(shared)).to.deep.equal([])
+  })
+
+  it('ends at once when it is asked to while it starts', async () => {
+    const starting = temporaryHome()
+    const env = { ...OWN_ENV, VOLLEY_HOME: starting, PORT: String(await freePort()) }
+    const child = spawn(process.execPath, [MAIN, 'start'], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+    let out = ''
+    child.stdout.on('data', (chunk) => {
+      out += chunk
+    })
+    await eventually(
+      () => expect(existsSync(join(starting, 'postgres', 'postmaster.pid'))).to.equal(true),
+      20_000,
+    )
+    child.kill('SIGTERM')
+    const [code] = await once(child, 'exit')
+    expect({ code, out }).to.deep.equal({ code: 0, out: '' })
+    expect(processesOf(starting)).to.deep.equal([])
+  })
+
+  it('starts its database again when that dies, at the same place', async () => {
+    const own = temporaryHome()
+    const { child, key, ready } = await start(own, await freePort())
+    const pid = Number(readFileSync(join(own, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
+    process.kill(pid, 'SIGKILL')
+    await eventually(async () => {
+      const now = Number(readFileSync(join(own, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
+      expect(now).to.not.equal(pid)
+      const headers = { authorization: `Bearer ${key}` }
+      const answer = await fetch(`${ready.replace('ready ', '')}/api/external/actions`, { headers })
+      expect(answer.status).to.equal(200)
+    }, 25_000)
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    expect(processesOf(own)).to.deep.equal([])
+  })
+
   it('says what is wrong where nothing runs, and where the port is taken', async () => {
     const empty = temporaryHome()
-    const env = { ...process.env, VOLLEY_HOME: empty }
+    const env = { ...OWN_ENV, VOLLEY_HOME: empty }
     const keys = await run(process.execPath, [MAIN, 'keys', 'create', '--tenant', 'a'], { env }).catch(
       (error) => error,
     )
@@ -153,7 +218,7 @@ describe('npm start', function () {
       '-c',
       `sed -i 's/"confidence": 0.82/"confidence": 1.82/' ${rules}/recommendations/loyalty.json`,
     ])
-    const env = { ...process.env, VOLLEY_HOME: temporaryHome(), VOLLEY_RULES: rules, PORT: String(port) }
+    const env = { ...OWN_ENV, VOLLEY_HOME: temporaryHome(), VOLLEY_RULES: rules, PORT: String(port) }
     const started = await run(process.execPath, [MAIN, 'start'], { env }).catch((error) => error)
     expect(started.code).to.equal(1)
     expect(started.stderr).to.equal(
