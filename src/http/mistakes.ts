@@ -66,11 +66,17 @@ function hasMoreParts(value: unknown, max: number): boolean {
   return false
 }
 
+/** That a place might have been null does not help whoever filled it in and made a mistake further inside. */
+function isBesideThePoint(error: ErrorObject, errors: readonly ErrorObject[]): boolean {
+  const isNullBranch = error.keyword === 'type' && error.params.type === 'null'
+  return isNullBranch && errors.some((other) => other.instancePath.startsWith(`${error.instancePath}/`))
+}
+
 /** One mistake a place: a union fails in each of its branches, which together say what was expected. */
 function summarise(errors: readonly ErrorObject[]): Mistake[] {
   const byPath = new Map<string, string[]>()
   for (const error of errors) {
-    if (error.keyword === 'anyOf' || error.keyword === 'oneOf') continue
+    if (error.keyword === 'anyOf' || error.keyword === 'oneOf' || isBesideThePoint(error, errors)) continue
     const path =
       error.keyword === 'required'
         ? `${error.instancePath}/${pointer(error.params.missingProperty)}`

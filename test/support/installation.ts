@@ -48,9 +48,14 @@ export class Installation {
   }
 
   static async start(
-    options: { workers?: number; env?: Record<string, string>; redisUrl?: string } = {},
+    options: {
+      workers?: number
+      env?: Record<string, string>
+      redisUrl?: string
+      database?: { url: string; drop(): Promise<void> }
+    } = {},
   ): Promise<Installation> {
-    const database = await testDatabase()
+    const database = options.database ?? (await testDatabase())
     const config = readConfig({
       DATABASE_URL: database.url,
       REDIS_URL: options.redisUrl ?? (await testRedis()).url,

@@ -20,7 +20,7 @@ const ListQuery = Type.Object({
   action_type: Type.Optional(Type.String({ maxLength: 128 })),
   since: Type.Optional({
     ...TimeInput,
-    description: 'Last change at or after this; the list then goes by last change.',
+    description: 'ISO 8601 with an offset: last change at or after this; the list then goes by last change',
   }),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 50 })),
   cursor: Type.Optional(Type.String({ maxLength: 512 })),

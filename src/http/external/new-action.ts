@@ -12,7 +12,10 @@ const YEAR_MS = 366 * 86_400_000
 /** ISO 8601 with an offset, so that nobody has to guess a time zone. */
 const TIME = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:?\\d{2})$'
 
-export const TimeInput = Type.String({ pattern: TIME, description: 'ISO 8601 with an offset' })
+export const TimeInput = Type.String({
+  pattern: TIME,
+  description: 'ISO 8601 with an offset, such as 2026-04-25T00:00:00Z',
+})
 export const UserId = Type.String({ minLength: 1, maxLength: 256 })
 
 export const NewActionBody = Type.Object({
