@@ -9,7 +9,7 @@ import type { Dispatched } from '../../src/dispatch/request.ts'
 import { CONNECTIONS, DELAYS_MS, post, workerProgram } from '../job.ts'
 import { recordAttempt } from './table.ts'
 
-/** Twice the connections, as with BullMQ: one half is written while the other is on the wire. */
+/** Twice the connections, as with BullMQ. */
 const CONCURRENCY = 2 * CONNECTIONS
 const POOL_MAX = 32
 /** Jobs fetched and locked by one statement. */
