@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { insertActions, insertActionsAt, type NewAction } from './insert-actions.ts'
 import { type Earlier, type OnceKey, takeKey } from './once.ts'
-import { inTransaction } from './transaction.ts'
+import { inTransaction, transactionNow } from './transaction.ts'
 
 /** `accepted`: committed now. Otherwise nothing was written, since the key had been used. */
 export type Acceptance<T> = { kind: 'accepted'; answer: T } | Earlier
@@ -17,8 +17,8 @@ export async function acceptActions<T>(
   answer: (acceptedAt: number) => T,
 ): Promise<Acceptance<T>> {
   if (once === null) return { kind: 'accepted', answer: answer(await insertActionsAt(pool, rows)) }
-  return inTransaction<Acceptance<T>>(pool, async (client, now) => {
-    const told = answer(now)
+  return inTransaction<Acceptance<T>>(pool, async (client) => {
+    const told = answer(await transactionNow(client))
     // The key first: whoever comes second must wait here, before it has written an action.
     const earlier = await takeKey(client, once, told)
     if (earlier !== null) return earlier

@@ -1,22 +1,15 @@
 import type { Pool, PoolClient } from 'pg'
 
 /**
- * Runs `body` in one READ COMMITTED transaction; `now` is its clock, ms since the epoch, the same that `now()` gives in
- * its SQL. A throw of the commit leaves its result unknown: only an idempotency key makes a repeat safe.
+ * Runs `body` in one READ COMMITTED transaction. A throw of the commit leaves its result unknown: the caller needs
+ * something that tells, an idempotency key or a version.
  */
-export async function inTransaction<T>(
-  pool: Pool,
-  body: (client: PoolClient, now: number) => Promise<T>,
-): Promise<T> {
+export async function inTransaction<T>(pool: Pool, body: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let isBroken = false
   try {
     await client.query('begin')
-    const { rows } = await client.query<{ now: number }>({
-      name: 'transaction-now',
-      text: `select (extract(epoch from now()) * 1000)::float8 as now`,
-    })
-    const value = await body(client, rows[0]!.now)
+    const value = await body(client)
     await client.query('commit')
     return value
   } catch (error) {
@@ -28,4 +21,13 @@ export async function inTransaction<T>(
   } finally {
     client.release(isBroken)
   }
+}
+
+/** The clock of a transaction in ms since the epoch: what `now()` gives in all of its SQL. */
+export async function transactionNow(client: PoolClient): Promise<number> {
+  const { rows } = await client.query<{ now: number }>({
+    name: 'transaction-now',
+    text: `select (extract(epoch from now()) * 1000)::float8 as now`,
+  })
+  return rows[0]!.now
 }

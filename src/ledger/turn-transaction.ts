@@ -5,6 +5,7 @@ import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unr
 import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
 import { insertActions, type NewAction } from './insert-actions.ts'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
+import { inTransaction } from './transaction.ts'
 import { type Transition, writeTransitions } from './transitions.ts'
 
 /** What a living worker may do in a turn: `now` in ms is the turn's clock, `partitions` are what it owns. */
@@ -95,32 +96,16 @@ export type TurnEnd<T> = { kind: 'committed'; value: T } | { kind: 'buried' }
  * Runs one turn of a worker: begin, fence, `body`, commit. A throw means that nothing was written, or that the result
  * of the commit is unknown: the caller loads again, and the versions tell.
  */
-export async function inTurn<T>(
+export function inTurn<T>(
   pool: Pool,
   worker: string,
   body: (tx: TurnTransaction, fence: Fence) => Promise<T>,
 ): Promise<TurnEnd<T>> {
-  const client = await pool.connect()
-  let isBroken = false
-  try {
-    await client.query('begin')
+  return inTransaction(pool, async (client): Promise<TurnEnd<T>> => {
     const fence = await readFence(client, worker)
-    if (fence === null) {
-      await client.query('rollback')
-      return { kind: 'buried' }
-    }
-    const value = await body(new TurnTransaction(client), fence)
-    await client.query('commit')
-    return { kind: 'committed', value }
-  } catch (error) {
-    isBroken = await client.query('rollback').then(
-      () => false,
-      () => true,
-    )
-    throw error
-  } finally {
-    client.release(isBroken)
-  }
+    if (fence === null) return { kind: 'buried' }
+    return { kind: 'committed', value: await body(new TurnTransaction(client), fence) }
+  })
 }
 
 async function readFence(client: PoolClient, worker: string): Promise<Fence | null> {
