@@ -2,10 +2,15 @@ import { type EntityManager, MikroORM } from '@mikro-orm/postgresql'
 import type { Pool } from 'pg'
 
 import { ormOptions } from '../../mikro-orm.config.ts'
+import { VolleyError } from '../errors.ts'
 import { ensureMonths } from './months.ts'
 import { ensurePartitions } from './partitions.ts'
 
 export type { Pool }
+
+const UNDEFINED_TABLE = '42P01'
+const NOT_MIGRATED =
+  'The database has no Volley schema yet: run "volley migrate" once, with the same DATABASE_URL'
 
 export interface LedgerOptions {
   databaseUrl: string
@@ -58,6 +63,9 @@ export class Ledger {
     const client = await this.pool.connect()
     try {
       await ensurePartitions(client, partitions)
+    } catch (error) {
+      const isEmpty = (error as { code?: unknown }).code === UNDEFINED_TABLE
+      throw isEmpty ? new VolleyError('config_invalid', NOT_MIGRATED, { cause: error }) : error
     } finally {
       client.release()
     }

@@ -19,7 +19,8 @@ interface Slice extends LaneSlice {
   /** + 1 each time somebody says that there may be due work; compared with what the last complete load had seen. */
   asked: number
   emptyAt: number
-  timer: NodeJS.Timeout | undefined
+  /** Looks again at `at`, by the monotonic clock; the earliest that was asked for. */
+  timer: { at: number; handle: NodeJS.Timeout } | undefined
 }
 
 /** Brings due actions from the ledger into the lanes that have room, beside the turn and never in its way. */
@@ -45,11 +46,14 @@ export class Feeder {
       return
     }
     const slice = this.#slice(at)
-    if (slice.timer !== undefined) return
-    slice.timer = setTimeout(() => {
+    const dueAt = performance.now() + ms + TIMER_SLACK_MS
+    if (slice.timer !== undefined && slice.timer.at <= dueAt) return
+    clearTimeout(slice.timer?.handle)
+    const handle = setTimeout(() => {
       slice.timer = undefined
       this.look(at)
     }, ms + TIMER_SLACK_MS)
+    slice.timer = { at: dueAt, handle }
   }
 
   /** Finds every slice with due work: retries, lost nudges and takeovers are this one query. */
@@ -79,7 +83,7 @@ export class Feeder {
 
   /** Forgets all slices and ends the timers; resolves when no load is open. */
   async stop(): Promise<void> {
-    for (const slice of this.#slices.values()) clearTimeout(slice.timer)
+    for (const slice of this.#slices.values()) clearTimeout(slice.timer?.handle)
     this.#slices.clear()
     await this.#refilling
   }
