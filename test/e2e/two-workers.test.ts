@@ -31,7 +31,7 @@ describe('two workers', function () {
   })
 
   /** A worker as a process of its own, which can be killed. */
-  function spawnWorker(): ChildProcess {
+  function spawnWorker(more: Record<string, string> = {}): ChildProcess {
     const env = {
       ...process.env,
       DATABASE_URL: volley.config.databaseUrl!,
@@ -39,6 +39,7 @@ describe('two workers', function () {
       VOLLEY_SECRET_KEY: 'ab'.repeat(32),
       VOLLEY_EGRESS_ALLOW: '127.0.0.0/8',
       LOG_LEVEL: 'silent',
+      ...more,
     }
     const worker = spawn(process.execPath, [MAIN, 'worker'], { env, stdio: 'ignore' })
     workers.push(worker)
@@ -113,5 +114,28 @@ describe('two workers', function () {
     expect(code).to.equal(0)
     await eventually(async () => expect(await open()).to.equal(0), 40_000)
     expect(receiver.ids.toSorted()).to.deep.equal(ids.toSorted())
+  })
+
+  it('fence one that was stopped longer than its beat, and hear what came of its POSTs', async () => {
+    for (const worker of workers.splice(0)) worker.kill('SIGKILL')
+    receiver.received.length = 0
+    receiver.answer = (_received, response) => setTimeout(() => response.end('{}'), 20)
+    const [zombie] = [spawnWorker({ VOLLEY_BEAT: '3s' }), spawnWorker({ VOLLEY_BEAT: '3s' })]
+    await eventually(async () => expect(await owned()).to.deep.equal([32, 32]), 20_000)
+    await volley.actionType({ name: 'fenced', delivery_webhook: receiver.url })
+    const ids = await accept('fenced')
+    await eventually(() => expect(receiver.ids.length).to.be.above(300))
+    zombie.kill('SIGSTOP')
+    await eventually(async () => expect(await open()).to.equal(0), 30_000)
+    zombie.kill('SIGCONT')
+    // It begins again under a new id and takes its share; what it had on the wire is all that came twice.
+    await eventually(async () => expect(await owned()).to.deep.equal([32, 32]), 20_000)
+    const twice = receiver.ids.length - new Set(receiver.ids).size
+    expect(twice).to.be.at.most(64)
+    expect([...new Set(receiver.ids)].toSorted()).to.deep.equal(ids.toSorted())
+    const { rows } = await volley.ledger.pool.query(
+      `select count(*)::int as gaps from action a where a.version <> (select count(*) from history h where h.action_id = a.id)`,
+    )
+    expect(rows[0].gaps).to.equal(0)
   })
 })
