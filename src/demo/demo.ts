@@ -105,6 +105,8 @@ async function pushAll(platform: Platform, story: Story): Promise<number> {
     .map((line) => JSON.parse(line) as DemoEvent)
   const bar = new SingleBar({
     format: 'events {bar} {value}/{total}  dispatched {dispatched}  outcomes {outcomes}',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
     stream: process.stderr,
   })
   const isTerminal = process.stderr.isTTY
