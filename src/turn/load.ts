@@ -18,7 +18,7 @@ export interface Subject {
   results: Result[]
   facts: DueFact[]
   isOverdue: boolean
-  /** Its POST is not answered yet, so cancel, retry and deadline wait. */
+  /** What came of its POST is not known to this turn, so cancel, retry and deadline wait. */
   isOnWire: boolean
 }
 
@@ -83,12 +83,14 @@ async function gather(
   const ids = new Set([...results.map(({ held }) => held.id), ...facts.map((fact) => fact.actionId)])
   const unread = [...ids].filter((id) => !fresh.has(id) && (engine.held.get(id)?.isStale ?? true))
   for (const row of await tx.rows(unread)) fresh.set(row.id, row)
+  const answered = new Set(results.map(({ held }) => held.id))
   const subjects = new Map<string, Subject>()
   for (const id of new Set([...ids, ...fresh.keys()])) {
     const held = engine.held.get(id)
     const row = held === undefined || held.isStale ? fresh.get(id) : held.row
     if (row === undefined) continue
-    const isOnWire = held?.place === 'on-wire'
+    // An answer that came after this turn took its results is heard in the next one, so it is still to be waited for.
+    const isOnWire = held?.place === 'on-wire' || (held?.place === 'result-waiting' && !answered.has(id))
     subjects.set(id, { row, type: undefined, results: [], facts: [], isOverdue: false, isOnWire })
   }
   for (const row of overdue) subjects.get(row.id)!.isOverdue = true

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 
 describe('actions over HTTP, without a worker', () => {
@@ -52,6 +53,65 @@ describe('actions over HTTP, without a worker', () => {
     expect(await count()).to.equal(before + 1)
   })
 
+  it('answers a repeat as before, although its time has passed and its type is gone by now', async () => {
+    const gone = await volley.actionType({ name: 'gone', delivery_webhook: 'http://127.0.0.1:9/' })
+    const expiresAt = Date.now() + 400
+    const body = { action_type: 'gone', user_id: 'u', expires_at: new Date(expiresAt).toISOString() }
+    const first = await post(body, 'key-late')
+    expect(first.status).to.equal(201)
+    await volley.call('DELETE', `/api/external/action-types/${gone.id}`)
+    await eventually(() => expect(Date.now()).to.be.above(expiresAt))
+    const again = await post(body, 'key-late')
+    expect([again.status, again.body]).to.deep.equal([201, first.body])
+    expect((await post({ ...body, user_id: 'v' }, 'key-late')).body.code).to.equal('idempotency_conflict')
+  })
+
+  it('keeps no key of a request that was refused', async () => {
+    expect((await post(points('u', 'five'), 'key-bad')).status).to.equal(400)
+    expect((await post(points(), 'key-bad')).status).to.equal(201)
+  })
+
+  it('accepts one batch of twenty that carry the same key at once, and answers all alike', async () => {
+    const before = await count()
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        volley.call(
+          'POST',
+          '/api/external/actions/batch',
+          { actions: [points('a'), points('b')] },
+          { headers: { 'idempotency-key': 'key-batch' } },
+        ),
+      ),
+    )
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body)))).to.have.length(1)
+    expect(await count()).to.equal(before + 2)
+  })
+
+  it('knows a type by its id, and by a name that begins like one', async () => {
+    const { id } = await volley.actionType({ name: 'at_risk_offer', delivery_webhook: 'http://127.0.0.1:9/' })
+    for (const action_type of [id, 'at_risk_offer']) {
+      const { status, body } = await post({ action_type, user_id: 'u' })
+      expect([status, body.action.action_type, body.action.action_type_id]).to.deep.equal([
+        201,
+        'at_risk_offer',
+        id,
+      ])
+    }
+  })
+
+  it('answers with what a read shows', async () => {
+    const { body } = await post({
+      ...points(),
+      reasoning: 'why',
+      confidence: '0.82',
+      scheduled_at: new Date(Date.now() + 60_000).toISOString(),
+    })
+    const read = await volley.call('GET', `/api/external/actions/${body.action.id}`)
+    expect(read.body).to.deep.equal({ action: body.action, attempts: [], history: [] })
+    expect(body.action).to.include({ confidence: 0.82, attempts: 0, status: 'pending' })
+    expect(body.action.next_attempt_at).to.equal(body.action.scheduled_at)
+  })
+
   it('keeps the keys of tenants and modes apart', async () => {
     const live = await post(points(), 'key-3')
     const test = await post(points(), 'key-3', volley.keys.test)
@@ -81,7 +141,7 @@ describe('actions over HTTP, without a worker', () => {
       [{ ...points(), action_type: 'pints' }, 'action_type_unknown', '/action_type'],
       [{ ...points(), confidence: 1.5 }, 'invalid_body', '/confidence'],
       [{ ...points(), scheduled_at: 'tomorrow' }, 'invalid_body', '/scheduled_at'],
-      [{ ...points(), scheduled_at: '2026-02-30T25:00:00Z' }, 'invalid_schedule', '/scheduled_at'],
+      [{ ...points(), scheduled_at: '2027-02-30T00:00:00Z' }, 'invalid_schedule', '/scheduled_at'],
       [{ ...points(), expires_at: '2020-01-01T00:00:00Z' }, 'invalid_schedule', '/expires_at'],
     ]
     for (const [body, code, path] of cases) {
@@ -136,6 +196,22 @@ describe('actions over HTTP, without a worker', () => {
     expect(same.status).to.equal(200)
   })
 
+  it('says in what an outcome differs from the recorded one, and takes one of at most 64 KiB', async () => {
+    const { body } = await post(points())
+    const report = (status: string, result: unknown) =>
+      volley.call('POST', `/api/external/actions/${body.action.id}/outcome`, { status, result })
+    const tooLong = await report('partial', { note: 'ä'.repeat(33_000) })
+    expect([tooLong.status, tooLong.body.details[0].path]).to.deep.equal([400, '/result'])
+    expect((await report('partial', { a: 1, b: -0 })).status).to.equal(200)
+    expect((await report('partial', { b: -0, a: 1 })).status).to.equal(200)
+    const other = await report('completed', { a: 2 })
+    expect([other.status, other.body.code]).to.deep.equal([409, 'outcome_exists'])
+    expect(other.body.details).to.deep.equal([
+      { path: '/status', message: 'was recorded as partial' },
+      { path: '/result', message: 'differs from the recorded result' },
+    ])
+  })
+
   it('shows an acknowledged outcome at once, in lists too, although no worker has applied it', async () => {
     const { body } = await post({ action_type: 'badge', user_id: 'overlay' })
     await volley.call('POST', `/api/external/actions/${body.action.id}/outcome`, { status: 'rejected' })
@@ -145,6 +221,9 @@ describe('actions over HTTP, without a worker', () => {
       )
     expect(await list('pending')).to.deep.equal([])
     expect(await list('failed,completed')).to.deep.equal([body.action.id])
+    // Its row has not changed since, but what it shows has.
+    const { updated_at } = (await volley.call('GET', `/api/external/actions/${body.action.id}`)).body.action
+    expect(await list(`failed&since=${updated_at}`)).to.deep.equal([body.action.id])
   })
 
   it('answers a cancel that nobody has applied with the action and what was asked', async () => {
@@ -202,6 +281,43 @@ describe('actions over HTTP, without a worker', () => {
     expect([...changed].sort()).to.deep.equal([...newest].sort())
     expect(await pages('&since=2126-01-01T00:00:00Z')).to.deep.equal([])
   })
+
+  it('refuses filters and cursors that it did not give out, and says what it expected', async () => {
+    const cursor = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const id = 'ea_01KAJX0M6Q8V2Y3R5T7W9ZBCDE'
+    const since = 'since=2026-01-01T00:00:00Z'
+    for (const [query, path] of [
+      ['status=pending,sent', '/status'],
+      ['since=yesterday', '/since'],
+      ['since=2026-02-30T00:00:00Z', '/since'],
+      ['limit=101', '/limit'],
+      ['limit=0', '/limit'],
+      ['state=pending', '/state'],
+      ['cursor=%00', '/cursor'],
+      ['cursor=nonsense', '/cursor'],
+      [`cursor=${cursor([null, "' or 1=1"])}`, '/cursor'],
+      [`cursor=${cursor(['2026-01-01T00:00:00.000000Z', id])}`, '/cursor'],
+      [`${since}&cursor=${cursor([null, id])}`, '/cursor'],
+      [`${since}&cursor=${cursor(['1 (one)', id])}`, '/cursor'],
+      [`${since}&cursor=${cursor(['2026-02-30T00:00:00.000000Z', id])}`, '/cursor'],
+    ]) {
+      const { status, body } = await volley.call('GET', `/api/external/actions?${query}`)
+      expect([status, body.code, body.details?.[0].path], query).to.deep.equal([400, 'invalid_query', path])
+    }
+  })
+
+  it('lists what is delivered under the alias, and what has a type by its name', async () => {
+    const list = async (query: string) =>
+      (await volley.call('GET', `/api/external/actions?limit=100&${query}`)).body.actions
+    const { body } = await post(points('filtered'))
+    await volley.ledger.pool.query(`update action set status = 'dispatched', next_at = null where id = $1`, [
+      body.action.id,
+    ])
+    for (const query of ['status=dispatched', 'status=delivered', 'action_type=points'])
+      expect((await list(`user_id=filtered&${query}`)).length, query).to.equal(1)
+    for (const query of ['status=pending', 'action_type=badge', 'provider=badges', 'action_type=nope'])
+      expect((await list(`user_id=filtered&${query}`)).length, query).to.equal(0)
+  })
 })
 
 describe('events over HTTP, without a worker', () => {
@@ -256,6 +372,7 @@ describe('events over HTTP, without a worker', () => {
     ['custom alone', { type: 'custom' }, '/type'],
     ['no user', { user_id: '' }, '/user_id'],
     ['data that is a list', { data: [1] }, '/data'],
+    ['a day that no calendar has', { timestamp: '2026-02-30T00:00:00Z' }, '/timestamp'],
     ['a time in the far future', { timestamp: '2126-01-01T00:00:00Z' }, '/timestamp'],
     ['a time without an offset', { timestamp: '2026-01-01T00:00:00' }, '/timestamp'],
   ] as const) {

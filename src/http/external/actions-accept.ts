@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import Type, { type Static } from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
+import { isId } from '../../ids.ts'
 import { acceptActions } from '../../ledger/accept-actions.ts'
 import type { NewAction } from '../../ledger/insert-actions.ts'
-import type { OnceKey } from '../../ledger/once.ts'
+import { type Earlier, findEarlier, type OnceKey } from '../../ledger/once.ts'
 import type { RegisteredType } from '../../ledger/type-registry.ts'
 import type { Nudge } from '../../mailbox/nudge.ts'
 import type { Caller, WebDeps } from '../deps.ts'
@@ -40,10 +41,12 @@ export const postAction = route({
     confidence: 0.82,
   },
   async handler({ body, headers, caller, deps }) {
-    const types = await typesOf(deps, caller, [body.action_type])
-    const type = types.get(body.action_type)
-    const row = newAction(body, type, caller, Date.now())
     const once = onceKey(headers['idempotency-key'], caller, 'POST /api/external/actions', body)
+    const earlier = await earlierOf(once, deps)
+    if (earlier !== null)
+      return { status: 201, body: replayed(earlier) as Static<typeof Created>, headers: REPLAYED }
+    const type = (await typesOf(deps, caller, [body.action_type])).get(body.action_type)
+    const row = newAction(body, type, caller, Date.now())
     const told = await acceptActions(deps.ledger.pool, [row], once, (at) => ({
       action: viewAction(readBack(row, type!, at)),
     }))
@@ -72,9 +75,12 @@ export const postBatch = route({
   answers: { 200: BatchAnswer },
   errors: ['idempotency_conflict'],
   async handler({ body, headers, caller, deps }) {
+    const once = onceKey(headers['idempotency-key'], caller, 'POST /api/external/actions/batch', body)
+    const earlier = await earlierOf(once, deps)
+    if (earlier !== null)
+      return { status: 200, body: replayed(earlier) as Static<typeof BatchAnswer>, headers: REPLAYED }
     const items = await judge(body.actions, caller, deps)
     const good = items.flatMap((item) => (item.kind === 'good' ? [item] : []))
-    const once = onceKey(headers['idempotency-key'], caller, 'POST /api/external/actions/batch', body)
     const told = await acceptActions(
       deps.ledger.pool,
       good.map(({ row }) => row),
@@ -134,11 +140,13 @@ async function typesOf(
   caller: Caller,
   asked: readonly string[],
 ): Promise<Map<string, RegisteredType>> {
-  const ids = asked.filter((text) => text.startsWith('at_'))
+  // By the whole form of an id, since a name may begin like one.
+  const isTypeId = (text: string) => isId('at', text)
+  const ids = asked.filter(isTypeId)
   const found = new Map(
     await deps.registry.byNames(
       caller.tenant,
-      asked.filter((text) => !text.startsWith('at_')),
+      asked.filter((text) => !isTypeId(text)),
     ),
   )
   for (const [id, type] of await deps.registry.byIds(ids)) {
@@ -165,7 +173,12 @@ function canonical(value: unknown): string {
   )
 }
 
-function replayed(told: { kind: 'replay'; answer: unknown } | { kind: 'conflict' }): unknown {
+/** A repeat is answered before anything is judged: what was fine then, a type or a time, may be refused by now. */
+async function earlierOf(once: OnceKey | null, deps: WebDeps): Promise<Earlier | null> {
+  return once === null ? null : findEarlier(deps.ledger.pool, once)
+}
+
+function replayed(told: Earlier): unknown {
   if (told.kind === 'conflict') throw new VolleyError('idempotency_conflict')
   return told.answer
 }

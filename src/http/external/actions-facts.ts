@@ -2,9 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import Type from 'typebox'
 import { ARROWS, hasArrow, OUTCOME_STATUSES } from '../../../actors/action.ts'
-import { VolleyError } from '../../errors.ts'
+import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
-import { acceptOutcome, acceptRequest, fateOfRequest, type Request } from '../../ledger/accept-facts.ts'
+import {
+  acceptOutcome,
+  acceptRequest,
+  fateOfRequest,
+  type Report,
+  type Request,
+} from '../../ledger/accept-facts.ts'
 import { type ReadAction, readAction } from '../../ledger/read-actions.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
@@ -34,7 +40,7 @@ export const postOutcome = route({
   example: { status: 'completed', result: { points_granted: 500, user_reacted: true } },
   async handler({ params, body, caller, deps }) {
     const report = { status: body.status, result: body.result ?? null }
-    if (JSON.stringify(report.result).length > RESULT_BYTES) {
+    if (Buffer.byteLength(JSON.stringify(report.result)) > RESULT_BYTES) {
       throw new VolleyError('invalid_body', undefined, {
         details: [{ path: '/result', message: 'must be at most 64 KiB of JSON' }],
       })
@@ -43,10 +49,11 @@ export const postOutcome = route({
       ? await acceptOutcome(deps.ledger.pool, caller.tenant, params.id, report)
       : ({ kind: 'unknown' } as const)
     if (told.kind === 'unknown') throw new VolleyError('not_found', `No action has the id ${params.id}.`)
-    if (told.kind === 'exists' && !isSame(told.outcome, report)) {
+    if (told.kind === 'exists' && differences(told.outcome, report).length > 0) {
       throw new VolleyError(
         'outcome_exists',
         `The outcome ${told.outcome.status} was already recorded for this action.`,
+        { details: differences(told.outcome, report) },
       )
     }
     deps.nudger.nudge([{ kind: 'fact', p: told.p }])
@@ -57,8 +64,16 @@ export const postOutcome = route({
   },
 })
 
-const isSame = (a: { status: string; result: unknown }, b: { status: string; result: unknown }) =>
-  a.status === b.status && isDeepStrictEqual(a.result ?? null, b.result ?? null)
+/** Where a report is not what was recorded; empty for the very same. */
+function differences(recorded: Report, said: Report): Mistake[] {
+  const mistakes: Mistake[] = []
+  if (recorded.status !== said.status)
+    mistakes.push({ path: '/status', message: `was recorded as ${recorded.status}` })
+  // As JSON keeps it: a negative zero was recorded as zero.
+  if (!isDeepStrictEqual(recorded.result ?? null, JSON.parse(JSON.stringify(said.result))))
+    mistakes.push({ path: '/result', message: 'differs from the recorded result' })
+  return mistakes
+}
 
 const answers = { 200: Type.Object({ action: ActionSchema }) }
 
@@ -88,6 +103,7 @@ export const postRetry = route({
 /** How long a request waits for the owner's decision before it answers with what is known, and how it asks meanwhile. */
 const WAIT_MS = 2_000
 const FIRST_POLL_MS = 5
+const laterPoll = (pollMs: number) => Math.min(2 * pollMs, 160)
 
 async function ask(request: Request, id: string, caller: Caller, deps: WebDeps, signal: AbortSignal) {
   const { pool } = deps.ledger
@@ -97,13 +113,14 @@ async function ask(request: Request, id: string, caller: Caller, deps: WebDeps, 
   await acceptRequest(pool, asked, request)
   deps.nudger.nudge([{ kind: 'fact', p: action.p }])
   const end = performance.now() + WAIT_MS
-  for (let pollMs = FIRST_POLL_MS; performance.now() < end && !signal.aborted; pollMs *= 2) {
+  for (let pollMs = FIRST_POLL_MS; performance.now() < end && !signal.aborted; pollMs = laterPoll(pollMs)) {
     await sleep(pollMs)
     const fate = await fateOfRequest(pool, asked, request)
     if (fate.kind === 'granted') break
     if (fate.kind === 'refused') {
+      const isSent = fate.status === 'dispatched' || fate.status === 'completed'
       throw new VolleyError(
-        request === 'cancel' ? 'too_late' : 'invalid_transition',
+        request === 'cancel' && isSent ? 'too_late' : 'invalid_transition',
         `The action is ${fate.status} by now.`,
       )
     }

@@ -6,6 +6,7 @@ import { listActions, type PageEnd } from '../../ledger/list-actions.ts'
 import { readActionHistory } from '../../ledger/read-actions.ts'
 import { route } from '../route.ts'
 import { ActionSchema, AttemptSchema, StepSchema, viewAction, viewAttempts, viewStep } from './action-view.ts'
+import { instantMs, isLedgerTime } from './instant.ts'
 import { TimeInput } from './new-action.ts'
 
 const ListQuery = Type.Object({
@@ -92,14 +93,13 @@ function statusesOf(text: string): Status[] {
 }
 
 function sinceOf(text: string): number {
-  const at = Date.parse(text)
-  return Number.isNaN(at) ? wrong('/since', 'must be a date that exists') : at
+  return instantMs(text) ?? wrong('/since', 'must be a date that exists')
 }
 
 function parseCursor(text: string, byChange: boolean): PageEnd {
   try {
     const [at, id] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [unknown, unknown]
-    const isTime = typeof at === 'string' && !Number.isNaN(Date.parse(at))
+    const isTime = typeof at === 'string' && isLedgerTime(at)
     if (typeof id === 'string' && isId('ea', id) && (byChange ? isTime : at === null))
       return { at: at as string | null, id }
   } catch {

@@ -7,6 +7,7 @@ import type { Nudge } from '../../mailbox/nudge.ts'
 import type { Caller } from '../deps.ts'
 import { ErrorAnswer, mistakesOf } from '../mistakes.ts'
 import { route } from '../route.ts'
+import { instantMs } from './instant.ts'
 import { TimeInput, UserId } from './new-action.ts'
 
 const DAY_MS = 86_400_000
@@ -101,8 +102,8 @@ function judge(
 
 function timeOf(event: Static<typeof EventBody>, now: number, mistakes: Mistake[]): number | null {
   if (event.timestamp === undefined) return null
-  const time = Date.parse(event.timestamp)
-  if (Number.isNaN(time)) mistakes.push({ path: '/timestamp', message: 'must be a date that exists' })
+  const time = instantMs(event.timestamp)
+  if (time === null) mistakes.push({ path: '/timestamp', message: 'must be a date that exists' })
   else if (time > now + DAY_MS)
     mistakes.push({ path: '/timestamp', message: 'must not be more than a day in the future' })
   return time

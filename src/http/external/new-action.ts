@@ -7,6 +7,7 @@ import { sliceOf } from '../../ledger/placement.ts'
 import type { ReadAction } from '../../ledger/read-actions.ts'
 import type { RegisteredType } from '../../ledger/type-registry.ts'
 import type { Caller } from '../deps.ts'
+import { instantMs } from './instant.ts'
 
 const YEAR_MS = 366 * 86_400_000
 /** ISO 8601 with an offset, so that nobody has to guess a time zone. */
@@ -105,8 +106,7 @@ function schedule(
 
 function timeOf(text: string | null | undefined, path: string): number | null {
   if (text === undefined || text === null) return null
-  const at = Date.parse(text)
-  return Number.isNaN(at) ? wrong(path, 'must be a date that exists') : at
+  return instantMs(text) ?? wrong(path, 'must be a date that exists')
 }
 
 function wrong(path: string, message: string): never {
