@@ -20,7 +20,12 @@ export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
     },
     pool: { min: 0, max: options.poolMax },
     // A server that cannot be reached, or a pool that is used up, must not keep a request waiting.
-    driverOptions: { connectionTimeoutMillis: 5_000, keepAlive: true },
+    driverOptions: {
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      // A process that is stopped in the middle of a turn holds its worker's row, and could not be buried.
+      idle_in_transaction_session_timeout: 5_000,
+    },
     discovery: { warnWhenNoEntities: false },
     ensureDatabase: false,
     logger: () => undefined,
