@@ -80,7 +80,8 @@ describe('a cancel or a retry, with a worker that decides on it', () => {
         return (await cancel).body.code
       }),
     )
-    expect(new Set(told)).to.deep.equal(new Set(['too_late']))
+    // Who asks after the commit is told the state; nobody is told that it was cancelled.
+    expect(told.filter((code) => code !== 'too_late' && code !== 'invalid_transition')).to.deep.equal([])
     for (const id of ids) expect((await get(id)).action).to.include({ status: 'dispatched', attempts: 1 })
   })
 
