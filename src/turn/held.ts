@@ -30,6 +30,7 @@ export class Held {
   readonly #bySlice = new Map<string, Map<string, HeldAction>>()
   readonly #tombstones = new Map<string, number>()
   readonly #open = new Set<OpenLoad>()
+  readonly #reserved = new Set<string>()
   #clock = 0
   #bytes = 0
 
@@ -68,7 +69,7 @@ export class Held {
 
   /** Holds a row that a load brought; false where it is held already or was released after the load was asked. */
   admit(row: ActionRow): HeldAction | null {
-    if (this.#held.has(row.id) || this.#tombstones.has(row.id)) return null
+    if (this.#held.has(row.id) || this.#tombstones.has(row.id) || this.#reserved.has(row.id)) return null
     const held: HeldAction = {
       id: row.id,
       p: row.p,
@@ -98,6 +99,16 @@ export class Held {
     if (slice?.size === 0) this.#bySlice.delete(sliceKey(held))
     // Without an open load nobody can bring the row as it was, so nothing needs remembering.
     if (this.#open.size > 0) this.#tombstones.set(id, this.#clock)
+  }
+
+  /** Keeps an action from being taken until `freeReserved`, because a turn is deciding whether it may be sent at all. */
+  reserve(id: string): void {
+    this.release(id)
+    this.#reserved.add(id)
+  }
+
+  freeReserved(): void {
+    this.#reserved.clear()
   }
 
   /** Ids held of one partition's part of a lane. */

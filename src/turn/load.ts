@@ -20,6 +20,8 @@ export interface Subject {
   isOverdue: boolean
   /** What came of its POST is not known to this turn, so cancel, retry and deadline wait. */
   isOnWire: boolean
+  /** It was taken out of the lanes, and goes back once the turn has committed, if it is still to be sent. */
+  isReserved: boolean
 }
 
 export interface Loaded {
@@ -79,6 +81,7 @@ async function gather(
   facts: readonly DueFact[],
   overdue: readonly ActionRow[],
 ): Promise<Map<string, Subject>> {
+  const reserved = reserve(engine, [...facts.map((fact) => fact.actionId), ...overdue.map((row) => row.id)])
   const fresh = new Map(overdue.map((row) => [row.id, row]))
   const ids = new Set([...results.map(({ held }) => held.id), ...facts.map((fact) => fact.actionId)])
   const unread = [...ids].filter((id) => !fresh.has(id) && (engine.held.get(id)?.isStale ?? true))
@@ -91,7 +94,15 @@ async function gather(
     if (row === undefined) continue
     // An answer that came after this turn took its results is heard in the next one, so it is still to be waited for.
     const isOnWire = held?.place === 'on-wire' || (held?.place === 'result-waiting' && !answered.has(id))
-    subjects.set(id, { row, type: undefined, results: [], facts: [], isOverdue: false, isOnWire })
+    subjects.set(id, {
+      row,
+      type: undefined,
+      results: [],
+      facts: [],
+      isOverdue: false,
+      isOnWire,
+      isReserved: reserved.has(id),
+    })
   }
   for (const row of overdue) subjects.get(row.id)!.isOverdue = true
   for (const result of results) subjects.get(result.held.id)?.results.push(result)
@@ -99,6 +110,18 @@ async function gather(
   const types = await engine.registry.byIds([...subjects.values()].map(({ row }) => row.type))
   for (const subject of subjects.values()) subject.type = types.get(subject.row.type)
   return subjects
+}
+
+/**
+ * Takes actions out of the lanes about which this turn decides for another reason than their result: a POST that began
+ * between the decision and its commit would send what a client was told is cancelled. Those on the wire stay.
+ */
+function reserve(engine: Engine, ids: readonly string[]): Set<string> {
+  const reserved = new Set(ids.filter((id) => (engine.held.get(id)?.place ?? 'queued') === 'queued'))
+  if (ids.some((id) => engine.held.get(id)?.place === 'queued'))
+    engine.lanes.drop(({ id }) => reserved.has(id))
+  for (const id of reserved) engine.held.reserve(id)
+  return reserved
 }
 
 async function loadEvents(tx: TurnTransaction, partitions: readonly number[]) {

@@ -13,6 +13,9 @@ const EVENTS_AGAIN_MS = 10
 /** What follows from a committed turn: release what ended, wake what is due, tell the owners of new work. */
 export function settle(engine: Engine, work: Work, report: TurnReport): void {
   for (const { held } of work.results) releaseAnswered(engine, held)
+  engine.held.freeReserved()
+  // What was kept out of the lanes and is still to be sent is found again; what ended is not there to be found.
+  for (const { row } of report.reserved) engine.feeder.look({ p: row.p, lane: row.lane })
   for (const transition of report.actions.transitions) follow(engine, transition)
   for (const id of report.actions.waiting) engine.waitingOnWire.add(id)
   engine.nudger.nudge(newWork(report))

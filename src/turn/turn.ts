@@ -1,12 +1,15 @@
+import type { Status } from '../../actors/action.ts'
 import { inTurn, type TurnTransaction } from '../ledger/turn-transaction.ts'
 import type { Work } from './agenda.ts'
 import { type Decided, decideActions } from './decide-actions.ts'
 import { decideEvents, type EventsDecided } from './decide-events.ts'
 import { disown } from './disown.ts'
 import type { Engine } from './engine.ts'
-import { load } from './load.ts'
+import { load, type Subject } from './load.ts'
 import { settle } from './settle.ts'
 import { VersionMismatch } from './version-mismatch.ts'
+
+const isSendable = (status: Status) => status === 'pending' || status === 'retrying'
 
 /** What one turn wrote. */
 export interface TurnReport {
@@ -14,6 +17,8 @@ export interface TurnReport {
   events: EventsDecided
   /** More facts wait than this turn took. */
   moreFacts: boolean
+  /** Actions that were kept out of the lanes while they were decided on. */
+  reserved: readonly Subject[]
 }
 
 /**
@@ -35,7 +40,10 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
       const events = decideEvents(loaded, engine.rules)
       attempted = actions.transitions.map((transition) => transition.id)
       await write(tx, actions, events)
-      return { actions, events, moreFacts: loaded.moreFacts }
+      const reserved = loaded.subjects.filter(
+        ({ isReserved, row }) => isReserved && isSendable(row.state.status),
+      )
+      return { actions, events, moreFacts: loaded.moreFacts, reserved }
     })
     if (end.kind === 'buried') return 'buried'
     // Committed: only now may anything follow from it.
@@ -44,6 +52,8 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
   } catch (error) {
     distrust(engine, attempted)
     throw error
+  } finally {
+    engine.held.freeReserved()
   }
 }
 

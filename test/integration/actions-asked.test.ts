@@ -116,4 +116,27 @@ describe('a cancel or a retry, with a worker that decides on it', () => {
     expect([status, body.code]).to.deep.equal([409, 'invalid_transition'])
     expect(body.error).to.equal('The action has an outcome; retry needs one that is failed or expired.')
   })
+
+  it('is never told cancelled and sent all the same, however close to its time it comes', async () => {
+    const { name } = await volley.actionType({ name: `asked_${++types}`, delivery_webhook: receiver.url })
+    const due = Date.now() + 1_500
+    const { body } = await volley.call('POST', '/api/external/actions/batch', {
+      actions: Array.from({ length: 120 }, () => ({
+        action_type: name,
+        user_id: 'u',
+        scheduled_at: new Date(due).toISOString(),
+      })),
+    })
+    const ids = body.results.map(({ action }: { action: { id: string } }) => action.id) as string[]
+    const told = await Promise.all(
+      ids.map(async (id, i) => {
+        await sleep(due - Date.now() - 60 + i)
+        return { id, reason: (await ask('cancel', id)).body.action?.failure_reason }
+      }),
+    )
+    const cancelled = told.filter(({ reason }) => reason === 'cancelled')
+    expect(cancelled.length).to.be.within(1, 119)
+    await sleep(200)
+    expect(cancelled.filter(({ id }) => receiver.ids.includes(id))).to.deep.equal([])
+  })
 })

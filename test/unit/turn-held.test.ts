@@ -55,6 +55,18 @@ describe('what a worker holds', () => {
   })
 })
 
+describe('what a turn is deciding on', () => {
+  it('is not taken until the turn has ended', () => {
+    const held = new Held()
+    held.admit(row('a'))
+    held.reserve('a')
+    expect(held.get('a')).to.equal(undefined)
+    expect(held.admit(row('a'))).to.equal(null)
+    held.freeReserved()
+    expect(held.admit(row('a'))).to.not.equal(null)
+  })
+})
+
 describe('the lanes', () => {
   const item = (id: string, lane: string) => ({ id, p: 1, lane })
 
