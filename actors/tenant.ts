@@ -2,7 +2,13 @@
  * What a tenant's actor does with an event: asks the rules and decides which actions follow. Pure: no I/O, no clock,
  * no chance. Types, rules and budgets come in as values.
  */
-import { type Decided, type DecidingRule, decide, userContext } from '../src/decisions/decide.ts'
+import {
+  type Candidate,
+  type Decided,
+  type DecidingRule,
+  decide,
+  userContext,
+} from '../src/decisions/decide.ts'
 import { fullBudget } from '../src/documents/evaluate.ts'
 import type { Mistake } from '../src/errors.ts'
 
@@ -25,7 +31,7 @@ export interface EventDecision extends Decided {
   domain: string
   event: { id: string; type: string }
   sent: boolean
-  reason: 'unknown_action_type' | 'invalid_parameters' | null
+  reason: 'unknown_action_type' | 'invalid_parameters' | 'rule_failed' | null
   mistakes: Mistake[]
 }
 
@@ -40,7 +46,8 @@ export interface AskedAction {
 
 /**
  * One decision for each domain of which a rule offers something; the best offer becomes an action, unless the tenant
- * has no such type or its schema refuses the parameters.
+ * has no such type or its schema refuses the parameters. Where nothing is offered because a rule failed, the decision
+ * says so: an event must not vanish without a trace.
  */
 export function decideEvent(asked: {
   event: TenantEvent
@@ -66,34 +73,28 @@ export function decideEvent(asked: {
       null,
       fullBudget,
     )
-    if (decided.recommendation === null) return []
-    return [concluded(decided, domain, event, types)]
+    const about = { ...decided, domain, event: { id: event.id, type: event.type } }
+    if (decided.recommendation !== null) return [concluded(about, decided.recommendation, types)]
+    if (!decided.considered.some(({ said }) => said === 'error')) return []
+    return [
+      { decision: { ...about, sent: false, reason: 'rule_failed' as const, mistakes: [] }, action: null },
+    ]
   })
 }
 
 function concluded(
-  decided: Decided,
-  domain: string,
-  event: TenantEvent,
+  about: Omit<EventDecision, 'sent' | 'reason' | 'mistakes'>,
+  pick: Candidate,
   types: ReadonlyMap<string, OfferedType>,
-) {
-  const pick = decided.recommendation!
+): { decision: EventDecision; action: AskedAction | null } {
   const type = types.get(pick.action)
   const mistakes = type?.validate(pick.parameters) ?? []
   const reason =
     type === undefined ? 'unknown_action_type' : mistakes.length > 0 ? 'invalid_parameters' : null
-  const decision: EventDecision = {
-    ...decided,
-    domain,
-    event: { id: event.id, type: event.type },
-    sent: reason === null,
-    reason,
-    mistakes,
-  }
   const { action, parameters, reasoning, confidence, rule } = pick
-  const origin = `rule:${domain}/${rule}`
+  const origin = `rule:${about.domain}/${rule}`
   return {
-    decision,
+    decision: { ...about, sent: reason === null, reason, mistakes },
     action: reason === null ? { typeName: action, parameters, reasoning, confidence, origin } : null,
   }
 }

@@ -66,7 +66,8 @@ type Lazy = (typeof LAZY)[number]
 
 export const OPERATORS: ReadonlySet<string> = new Set([...EAGER, ...LAZY])
 
-const DEPTH_MAX = 32
+/** How deep a rule or a template may be nested. */
+export const DEPTH_MAX = 32
 
 /** Checks a document's JSON-logic; `path` is its JSON Pointer, which every complaint names. */
 export function compileLogic(node: unknown, path: string, depth = 0): Logic {
@@ -104,8 +105,9 @@ export function compileLogic(node: unknown, path: string, depth = 0): Logic {
   }
 }
 
-function refuse(path: string, message: string): never {
-  throw new VolleyError('document_invalid', `${path || '/'} ${message}`, { details: [{ path, message }] })
+/** Throws the mistake of a document: `path` is the JSON Pointer of where, `message` says what was expected there. */
+export function refuse(path: string, message: string): never {
+  throw new VolleyError('document_invalid', `${path}: ${message}`, { details: [{ path, message }] })
 }
 
 const pointer = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1')
@@ -122,21 +124,31 @@ function eager(operator: string, args: Logic[]): Logic {
   const call = { [operator]: args.map((_, index) => ({ var: String(index) })) }
   return (data, budget) => {
     const values = args.map((arg) => arg(data, budget))
-    for (const value of values) requirePlain(operator, value)
+    if (coerces(operator, values)) for (const value of values) requirePlain(operator, value)
     return produced(jsonLogic.apply(call as Parameters<typeof jsonLogic.apply>[0], values), budget)
+  }
+}
+
+/** Whether the operator turns its arguments into texts or numbers; comparing with null never does. */
+function coerces(operator: string, values: readonly unknown[]): boolean {
+  switch (operator) {
+    case '!':
+    case '!!':
+    case '===':
+    case '!==':
+    case 'merge':
+      return false
+    case '==':
+    case '!=':
+      return !values.includes(null)
+    default:
+      return true
   }
 }
 
 /** An object among the arguments of an operator would be asked for its own toString or valueOf. */
 function requirePlain(operator: string, value: unknown): void {
-  if (
-    typeof value !== 'object' ||
-    value === null ||
-    operator === '!' ||
-    operator === '!!' ||
-    operator === 'merge'
-  )
-    return
+  if (typeof value !== 'object' || value === null) return
   if (!Array.isArray(value)) throw new LogicError(`"${operator}" takes no objects`)
   if (value.some((item) => typeof item === 'object' && item !== null) && operator !== 'in') {
     throw new LogicError(`"${operator}" takes no lists of objects`)

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
-import { VolleyError } from '../errors.ts'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { type Mistake, VolleyError } from '../errors.ts'
 import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
 import { compileLogic, type Logic } from './evaluate.ts'
+import { mistakesOf, mistakesText } from './schema-mistakes.ts'
 import { compileTemplate, compileText } from './template.ts'
+
+/** The schema that this version understands, which a rules folder of one's own need not have a copy of. */
+const SCHEMA = join(import.meta.dirname, '..', '..', 'rules', 'schemas', 'recommendations.schema.json')
 
 /** What a rule sees: `event` is null when a recommendation is asked for. */
 export interface RuleData {
@@ -65,13 +69,14 @@ interface RawDocument {
  */
 export function loadRules(rulesDir: string): RuleBook {
   const folder = join(rulesDir, 'recommendations')
-  const schema = readJson(rulesDir, join(rulesDir, 'schemas', 'recommendations.schema.json')).value as object
-  const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema)
+  const schema = JSON.parse(readFileSync(SCHEMA, 'utf8')) as object
+  const options = { allErrors: true, verbose: true, strict: true, allowUnionTypes: true }
+  const validate = new Ajv2020(options).compile(schema)
   const documents: RuleDocument[] = []
-  for (const name of readdirSync(folder).sort()) {
+  for (const name of namesIn(folder)) {
     if (!name.endsWith('.json') || name.endsWith('.cases.json')) continue
     const { file, text, value } = readJson(rulesDir, join(folder, name))
-    if (!validate(value)) throw invalid(file, (validate.errors ?? []).map(mistakeOf))
+    if (!validate(value)) throw invalid(file, mistakesOf(validate.errors ?? []))
     const document = compileDocument(file, text, value as RawDocument)
     const twin = documents.find((other) => other.domain === document.domain)
     if (twin !== undefined)
@@ -130,9 +135,19 @@ function compileDocument(file: string, text: string, raw: RawDocument): RuleDocu
   return { domain: raw.domain, file, digest: createHash('sha256').update(text).digest('hex'), rules }
 }
 
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort()
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const expected = 'expected a folder with a document for each domain'
+    throw new VolleyError('document_invalid', `${folder}: ${expected} (${code})`, { cause })
+  }
+}
+
 function readJson(rulesDir: string, path: string): { file: string; text: string; value: unknown } {
   const file = join('rules', relative(rulesDir, path))
-  const text = readFileSync(path, 'utf8')
+  const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
   try {
     return { file, text, value: JSON.parse(text) }
   } catch {
@@ -143,21 +158,6 @@ function readJson(rulesDir: string, path: string): { file: string; text: string;
   }
 }
 
-function mistakeOf(error: ErrorObject): { path: string; message: string } {
-  const { params, instancePath } = error
-  if (error.keyword === 'additionalProperties') {
-    return {
-      path: `${instancePath}/${params.additionalProperty}`,
-      message: 'is not a field of this document',
-    }
-  }
-  if (error.keyword === 'required')
-    return { path: `${instancePath}/${params.missingProperty}`, message: 'is required' }
-  if (error.keyword === 'pattern') return { path: instancePath, message: `must match ${params.pattern}` }
-  return { path: instancePath, message: error.message ?? error.keyword }
-}
-
-function invalid(file: string, details: { path: string; message: string }[]): VolleyError {
-  const text = details.map(({ path, message }) => `${path || '/'} ${message}`).join('; ')
-  return new VolleyError('document_invalid', `${file}: ${text}`, { details })
+function invalid(file: string, details: Mistake[]): VolleyError {
+  return new VolleyError('document_invalid', `${file}: ${mistakesText(details)}`, { details })
 }

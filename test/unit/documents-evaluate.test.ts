@@ -2,9 +2,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { compileLogic, fullBudget } from '../../src/documents/evaluate.ts'
+import fc from 'fast-check'
+import jsonLogic from 'json-logic-js'
+import { compileLogic, fullBudget, OPERATORS } from '../../src/documents/evaluate.ts'
 import { loadRules } from '../../src/documents/rule-book.ts'
 import { compileTemplate, compileText } from '../../src/documents/template.ts'
+import { VolleyError } from '../../src/errors.ts'
 
 const run = (rule: unknown, data: unknown = {}) => compileLogic(rule, '/when')(data, fullBudget())
 
@@ -46,12 +49,12 @@ describe('JSON-logic', () => {
   }
 
   for (const [rule, complaint] of [
-    [{ log: 'x' }, /\/when\/log is not an operator/],
+    [{ log: 'x' }, /\/when\/log: is not an operator/],
     [{ method: ['x', 'toString'] }, /is not an operator/],
     [{ 'constructor.x': 1 }, /is not an operator/],
     [{ '==': [1, 1], '!=': [1, 1] }, /must have exactly one key, an operator; it has ==, !=/],
     [{}, /it has none/],
-    [{ and: [true, { '=': [1, 1] }] }, /\/when\/and\/1\/= is not an operator/],
+    [{ and: [true, { '=': [1, 1] }] }, /\/when\/and\/1\/=: is not an operator/],
   ] as const) {
     it(`refuses ${JSON.stringify(rule)} and says where`, () =>
       expect(() => compileLogic(rule, '/when')).to.throw(complaint))
@@ -101,6 +104,49 @@ describe('JSON-logic', () => {
     }
   })
 
+  it('means what json-logic-js means, for any rule over plain values', () => {
+    const paths = ['a', 'b', 'l', 'l.0', 'o.x', 'nobody', '']
+    const rules = fc.letrec((tie) => ({
+      rule: fc.oneof(
+        { maxDepth: 4, depthIdentifier: 'rule' },
+        fc.constantFrom<unknown>(0, 1, 2.5, '', '3', 'x', true, false, null, []),
+        fc.constantFrom(...paths).map((path) => ({ var: path })),
+        ...[...OPERATORS]
+          // Those that take names are in the table above; names of any other kind have no meaning there either.
+          .filter((operator) => !['var', 'missing', 'missing_some'].includes(operator))
+          .map((operator) =>
+            fc.array(tie('rule'), { minLength: 2, maxLength: 3 }).map((args) => ({ [operator]: args })),
+          ),
+      ),
+    })).rule
+    const data = { a: 3, b: 'x', l: [1, '2', null], o: { x: 'y' } }
+    let compared = 0
+    fc.assert(
+      fc.property(rules, (rule) => {
+        let ours: unknown
+        try {
+          ours = run(rule, data)
+        } catch (error) {
+          // What json-logic-js would turn into "[object Object]" or fail at is refused here.
+          expect(error).to.be.instanceOf(Error)
+          return
+        }
+        compared += 1
+        expect(ours).to.deep.equal(jsonLogic.apply(rule as Parameters<typeof jsonLogic.apply>[0], data))
+      }),
+      { numRuns: 3_000 },
+    )
+    expect(compared).to.be.above(1_000)
+  })
+
+  it('compares objects where nothing would be asked of them', () => {
+    const data = { event: { toString: 1 }, list: [{ valueOf: 2 }] }
+    expect(run({ '!=': [{ var: 'event' }, null] }, data)).to.equal(true)
+    expect(run({ '===': [{ var: 'event' }, { var: 'event' }] }, data)).to.equal(true)
+    expect(() => run({ '==': [{ var: 'event' }, 'x'] }, data)).to.throw(/"==" takes no objects/)
+    expect(() => run({ '<': [{ var: 'list' }, 1] }, data)).to.throw(/takes no lists of objects/)
+  })
+
   it('refuses a rule that is nested too deep', () => {
     let rule: unknown = true
     for (let i = 0; i < 100; i++) rule = { '!': [rule] }
@@ -127,6 +173,25 @@ describe('a template', () => {
 
   it('can say a literal that looks like an operator', () => {
     expect(render({ rule: { literal: { var: 'x' } } }, { x: 1 })).to.deep.equal({ rule: { var: 'x' } })
+  })
+
+  it('never makes a number that JSON cannot say, and names the parameter', () => {
+    expect(() => render({ amount: { '*': [{ var: 'x' }, 2] } }, { x: 'many' })).to.throw(
+      /\/amount is not a number/,
+    )
+    expect(() => render({ a: [{ '/': [1, { var: 'x' }] }] }, { x: 0 })).to.throw(/\/a\/0 is not a number/)
+  })
+
+  it('makes no more than its budget, however large the facts it copies are', () => {
+    const facts = { texts: Array.from({ length: 10_000 }, () => 'x'.repeat(100)) }
+    expect(() => render({ copy: { var: '' } }, facts)).to.throw(/larger than a rule may make them/)
+  })
+
+  it('refuses to be nested too deep, and to make what is', () => {
+    let deep: unknown = 1
+    for (let i = 0; i < 100; i++) deep = [deep]
+    expect(() => compileTemplate({ deep }, '/parameters')).to.throw(/nested deeper than 32 levels/)
+    expect(() => render({ deep: { var: 'deep' } }, { deep })).to.throw(/nested deeper than 64 levels/)
   })
 
   it('fills facts into a text, and a question mark where there is none', () => {
@@ -167,23 +232,23 @@ describe('the rule book', () => {
     [
       'an unknown field',
       ({ rules }) => void Object.assign(rules[1]!, { when_: 1 }),
-      /loyalty\.json: \/rules\/1\/when_ is not a field of this document/,
+      /loyalty\.json: \/rules\/1\/when_: is not a known property/,
     ],
-    ['a missing field', ({ rules }) => void delete rules[2]!.action, /\/rules\/2\/action is required/],
+    ['a missing field', ({ rules }) => void delete rules[2]!.action, /\/rules\/2\/action: is required/],
     [
       'an operator that does not exist',
       ({ rules }) => void Object.assign(rules[0]!, { when: { eq: [1, 1] } }),
-      /loyalty\.json: \/rules\/0\/when\/eq is not an operator/,
+      /loyalty\.json: \/rules\/0\/when\/eq: is not an operator/,
     ],
     [
       'a name used twice',
       ({ rules }) => void Object.assign(rules[1]!, { name: rules[0]!.name }),
-      /\/rules\/1\/name re-engage-with-points is used twice/,
+      /\/rules\/1\/name: re-engage-with-points is used twice/,
     ],
     [
       'a mistake in a template',
       ({ rules }) => void Object.assign(rules[0]!, { parameters: { a: { cat: [{ nope: 1, x: 2 }] } } }),
-      /\/rules\/0\/parameters\/a\/cat\/0 must have exactly one key/,
+      /\/rules\/0\/parameters\/a\/cat\/0: must have exactly one key/,
     ],
   ]
   for (const [what, change, complaint] of mistakes) {
@@ -193,6 +258,19 @@ describe('the rule book', () => {
     })
   }
 
+  it('stops at a folder that is not there, and says what it expected', () => {
+    expect(() => loadRules(join(copy, 'nowhere'))).to.throw(
+      VolleyError,
+      /nowhere.*expected a folder .*ENOENT/,
+    )
+  })
+
+  it('needs no copy of the schema beside the documents, and minds no byte order mark', () => {
+    rmSync(join(copy, 'schemas'), { recursive: true })
+    writeFileSync(loyalty(), `\uFEFF${readFileSync(loyalty(), 'utf8')}`)
+    expect(loadRules(copy).documents).to.have.length(1)
+  })
+
   it('stops at broken JSON with line and column', () => {
     writeFileSync(loyalty(), '{\n  "domain": "loyalty",\n  "rules": [,]\n}')
     expect(() => loadRules(copy)).to.throw(/loyalty\.json: line 3, column 13: not valid JSON/)
@@ -200,7 +278,7 @@ describe('the rule book', () => {
 
   it('stops at a second document of the same domain', () => {
     cpSync(loyalty(), join(copy, 'recommendations', 'other.json'))
-    expect(() => loadRules(copy)).to.throw(/other\.json: \/domain is the domain of .*loyalty\.json too/)
+    expect(() => loadRules(copy)).to.throw(/other\.json: \/domain: is the domain of .*loyalty\.json too/)
   })
 
   it('reads the example of docs/rules.md', () => {

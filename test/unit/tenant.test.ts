@@ -50,6 +50,13 @@ describe("a tenant's actor", () => {
     })
   })
 
+  it('records an event of which a rule failed and none offered anything', () => {
+    const [only] = decided('custom.cart.abandoned', { value: { toString: 1 } })
+    expect(only!.action).to.equal(null)
+    expect(only!.decision).to.deep.include({ recommendation: null, sent: false, reason: 'rule_failed' })
+    expect(only!.decision.considered[0]!.error).to.match(/takes no objects/)
+  })
+
   it('never throws, whatever the data of an event', () => {
     const anyEventType = fc.constantFrom(
       ...book.documents.flatMap(({ rules }) => rules.flatMap(({ on }) => on)),
