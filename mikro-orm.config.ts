@@ -4,6 +4,7 @@ import { readConfig } from './src/config.ts'
 import { ActionType } from './src/ledger/entities/action-types.ts'
 import { ApiKey, Tenant } from './src/ledger/entities/tenants.ts'
 import { Migration20261121000000_ledger } from './src/ledger/migrations/Migration20261121000000_ledger.ts'
+import { Migration20261121100000_timers } from './src/ledger/migrations/Migration20261121100000_timers.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
@@ -14,7 +15,7 @@ export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
     migrations: {
       path: 'src/ledger/migrations',
       tableName: 'migration',
-      migrationsList: [Migration20261121000000_ledger],
+      migrationsList: [Migration20261121000000_ledger, Migration20261121100000_timers],
       snapshot: false,
       silent: true,
     },

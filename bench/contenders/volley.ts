@@ -9,6 +9,7 @@ import { createKey } from '../../src/ledger/keys.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { laneOf, sliceOf, slicesOf } from '../../src/ledger/placement.ts'
 import { secretBox } from '../../src/ledger/secrets.ts'
+import { DEADLINE_LANE } from '../../src/ledger/timers.ts'
 import { owners } from '../../src/ledger/workers.ts'
 import { createLog } from '../../src/log.ts'
 import { connect } from '../../src/mailbox/connect.ts'
@@ -118,9 +119,12 @@ async function makeRows(ledger: Ledger, round: Round): Promise<NewAction[]> {
   }))
 }
 
-/** Whether no action is to be sent any more; by the index of the lanes, so that asking costs the worker nothing. */
+/** Whether no action is to be sent any more; by the timers of the lanes, so that asking costs the worker nothing. */
 async function isSettled(ledger: Ledger): Promise<boolean> {
-  return (await count(ledger, `status in ('pending', 'retrying') and not test`)) === 0
+  const { rows } = await ledger.pool.query<{ n: number }>(
+    `select count(*)::int as n from timer where lane > ${DEADLINE_LANE}`,
+  )
+  return rows[0]!.n === 0
 }
 
 async function count(ledger: Ledger, condition: string): Promise<number> {

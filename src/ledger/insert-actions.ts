@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg'
+import { DEADLINE_LANE } from './timers.ts'
 
 /** An action as it is accepted. Times are ms since the epoch; null `scheduledAt` means at once. */
 export interface NewAction {
@@ -34,7 +35,11 @@ select id, tenant, type, user_id, parameters::json, reasoning, confidence, origi
                 coalesce(to_timestamp(scheduled / 1000), now()) + expires_after * interval '1 millisecond')
 from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
             $9::boolean[], $10::bigint[], $11::smallint[], $12::float8[], $13::float8[], $14::float8[])
-  as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after))
+  as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after)
+returning id, p, lane, next_at, deadline, test
+), t as (
+insert into timer (p, lane, at, id)
+select p, lane, next_at, id from i where not test union all select p, ${DEADLINE_LANE}, deadline, id from i)
 select (extract(epoch from now()) * 1000)::float8 as at`
 
 /** Inserts accepted actions in one statement; their clock is the database's. A web process or a turn may call it. */

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
+import { DEADLINE_LANE } from './timers.ts'
 
 /** One partition's part of a lane: the unit in which due work is found and held. */
 export interface LaneSlice {
@@ -11,16 +12,14 @@ export interface LaneSlice {
 const SWEEP = `
 with recursive l as (
   select x.* from unnest($1::smallint[]) o(p), lateral (
-    select a.p, a.lane, a.next_at from action a
-    where a.p = o.p and a.status in ('pending', 'retrying') and not a.test
-    order by a.lane, a.next_at limit 1) x
+    select t.p, t.lane, t.at from timer t where t.p = o.p and t.lane > ${DEADLINE_LANE}
+    order by t.lane, t.at limit 1) x
   union all
   select x.* from l, lateral (
-    select a.p, a.lane, a.next_at from action a
-    where a.p = l.p and a.lane > l.lane and a.status in ('pending', 'retrying') and not a.test
-    order by a.lane, a.next_at limit 1) x)
-select p, lane, (extract(epoch from next_at - now()) * 1000)::float8 as "inMs" from l
-where next_at <= now() + $2 * interval '1 millisecond'`
+    select t.p, t.lane, t.at from timer t where t.p = l.p and t.lane > l.lane
+    order by t.lane, t.at limit 1) x)
+select p, lane, (extract(epoch from at - now()) * 1000)::float8 as "inMs" from l
+where at <= now() + $2 * interval '1 millisecond'`
 
 /** The slices whose first action is due within `aheadMs`, with the ms until then (negative: overdue). */
 export async function sweepLanes(
@@ -43,10 +42,10 @@ select a.* from (
   select p, lane, n, string_to_array(held, ',') as held
   from unnest($1::smallint[], $2::bigint[], $3::int[], $4::text[]) as x(p, lane, n, held) offset 0
 ) l, lateral (
-  select ${ACTION_COLUMNS} from action a
-  where a.p = l.p and a.lane = l.lane and a.status in ('pending', 'retrying') and not a.test and a.next_at <= now()
-    and a.id <> all(l.held)
-  order by a.next_at limit l.n) a`
+  select id, at from timer t where t.p = l.p and t.lane = l.lane and t.at <= now() and t.id <> all(l.held)
+  order by t.at, t.id limit l.n
+) d, lateral (select ${ACTION_COLUMNS} from action a where a.id = d.id) a
+order by a.p, a.lane, d.at, a.id`
 
 /** The first due actions of each slice that are not held, at most `room` of it. */
 export async function dueInLanes(

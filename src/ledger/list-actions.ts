@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { encodeTime } from 'ulid'
 import type { Status } from '../../actors/action.ts'
 import { READ_COLUMNS, type ReadAction, toReadAction } from './read-actions.ts'
 
@@ -45,13 +46,45 @@ export async function listActions(pool: Pool, tenant: string, filter: ActionFilt
   }
 }
 
-/** The status and last change of an action, by its row alone or with its acknowledged outcome. */
-const BY_ROW = { from: 'action a', status: 'a.status', changed: 'a.updated_at' }
-const BY_OUTCOME = {
+/** Where a branch of a page finds actions, with their status and last change as this branch sees them. */
+interface Source {
+  from: string
+  status: string
+  changed: string
+  extra: readonly string[]
+}
+
+const UNSAID = 'a.id not in (select action_id from said)'
+const BY_ROW: Source = { from: 'action a', status: 'a.status', changed: 'a.updated_at', extra: [UNSAID] }
+const BY_OUTCOME: Source = {
   from: 'said join action a on a.id = said.action_id',
   status: `(case when said.status = 'rejected' then 'failed' else 'completed' end)`,
   changed: 'greatest(a.updated_at, said.at)',
+  extra: [],
 }
+// The last step of an action is its last change, so history read by time gives every changed action once, in order.
+const BY_LAST_STEP: Source = {
+  from: 'history h join action a on a.id = h.action_id and a.version = h.version',
+  status: 'a.status',
+  changed: 'h.at',
+  extra: [UNSAID, 'h.tenant = a.tenant'],
+}
+/** Never changed since it was accepted. Ids begin with the time at which a web process made them, by its own clock. */
+const unchangedSince = (from: string): Source => ({
+  ...BY_ROW,
+  extra: [UNSAID, 'a.version = 0', `a.id >= ${from}`],
+})
+const CLOCKS_APART_MS = 600_000
+
+function sourcesOf(filter: ActionFilter, param: (value: unknown) => string): Source[] {
+  if (filter.since === null) return [BY_ROW, BY_OUTCOME]
+  const mayBeNew = filter.statuses === null || filter.statuses.includes('pending')
+  const from = Math.max(filter.since, atMs(filter.after)) - CLOCKS_APART_MS
+  const unchanged = mayBeNew ? [unchangedSince(param(`ea_${encodeTime(Math.max(0, from), 10)}`))] : []
+  return [BY_LAST_STEP, ...unchanged, BY_OUTCOME]
+}
+
+const atMs = (end: PageEnd | null): number => (end?.at == null ? 0 : Date.parse(end.at))
 
 // Actions whose outcome is not applied yet are few; the others come from an index in order, and stop at the limit.
 function pageQuery(tenant: string, filter: ActionFilter): { text: string; values: unknown[] } {
@@ -61,18 +94,15 @@ function pageQuery(tenant: string, filter: ActionFilter): { text: string; values
   const order = (id: string, changed: string) =>
     filter.since === null ? `${id} desc` : `${changed} asc, ${id} asc`
   const limit = param(filter.limit + 1)
-  const branch = (source: typeof BY_ROW, extra: string[]) =>
+  const branch = (source: Source) =>
     `(select a.id, ${source.changed} as changed from ${source.from}
-      where ${[...conditions(source), ...extra].join(' and ')} order by ${order('a.id', source.changed)} limit ${limit})`
+      where ${[...conditions(source), ...source.extra].join(' and ')} order by ${order('a.id', source.changed)} limit ${limit})`
   const text = `
 with said as materialized (
   select action_id, at, body->>'status' as status from fact where kind = 'outcome' and not applied
 ), page as materialized (
-  select * from (
-    ${branch(BY_ROW, ['a.id not in (select action_id from said)'])}
-    union all
-    ${branch(BY_OUTCOME, [])}
-  ) both_kinds order by ${order('id', 'changed')} limit ${limit}
+  select * from (${sourcesOf(filter, param).map(branch).join(' union all ')}) branches
+  order by ${order('id', 'changed')} limit ${limit}
 )
 select ${READ_COLUMNS}, ${CHANGED} as changed_text
 from page join action a on a.id = page.id join action_type t on t.id = a.type
@@ -93,7 +123,7 @@ function conditionsOf(tenant: string, filter: ActionFilter, param: (value: unkno
   const from = since === null ? null : param(since)
   const at = after === null || after.at === null ? null : param(after.at)
   const id = after === null ? null : param(after.id)
-  return (source: typeof BY_ROW): string[] => {
+  return (source: Source): string[] => {
     const conditions = [...fixed]
     if (status !== null) conditions.push(`${source.status} = any (${status}::text[])`)
     if (from !== null) conditions.push(`${source.changed} >= to_timestamp(${from}::float8 / 1000)`)

@@ -3,11 +3,12 @@ import { encodeTime } from 'ulid'
 
 /** Tables partitioned by month of creation, with the prefix of the ids they are partitioned by. */
 const MONTHLY = [
-  { table: 'action', prefix: 'ea' },
-  { table: 'fact', prefix: 'ea' },
-  { table: 'history', prefix: 'ea' },
-  { table: 'event', prefix: 'ev' },
-  { table: 'decision', prefix: 'de' },
+  // Room for a second version of each row on its page: an action changes at least once.
+  { table: 'action', prefix: 'ea', storage: ' with (fillfactor = 45)' },
+  { table: 'fact', prefix: 'ea', storage: '' },
+  { table: 'history', prefix: 'ea', storage: '' },
+  { table: 'event', prefix: 'ev', storage: '' },
+  { table: 'decision', prefix: 'de', storage: '' },
 ] as const
 
 /** Months ahead that always exist, so that a month of failing upkeep loses nothing. */
@@ -23,7 +24,7 @@ const monthStart = (now: Date, offset: number) =>
  * new table begins at MINVALUE, so that a clock that is behind never finds no partition.
  */
 export async function ensureMonths(client: ClientBase, now: Date): Promise<void> {
-  for (const { table, prefix } of MONTHLY) {
+  for (const { table, prefix, storage } of MONTHLY) {
     const { rows } = await client.query<{ n: number }>(
       `select count(*)::int as n from pg_inherits where inhparent = $1::regclass`,
       [table],
@@ -35,7 +36,7 @@ export async function ensureMonths(client: ClientBase, now: Date): Promise<void>
       const from = isNew && offset === -1 ? 'minvalue' : `'${lowerBound(prefix, start)}'`
       const to = `'${lowerBound(prefix, monthStart(now, offset + 1))}'`
       await client.query(
-        `create table if not exists ${name} partition of ${table} for values from (${from}) to (${to})`,
+        `create table if not exists ${name} partition of ${table} for values from (${from}) to (${to})${storage}`,
       )
     }
   }

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg'
 import type { ActionState, Message, Status } from '../../actors/action.ts'
+import { DEADLINE_LANE } from './timers.ts'
 
 /** One step of an action, as history keeps it. `detail` is JSON or null; never a secret. */
 export interface Step {
@@ -11,37 +12,48 @@ export interface Step {
   detail: unknown
 }
 
-/** An action's way through one turn: from the version that was read to the state that is to be written. */
+/** An action's way through one turn: from the state that was read to the one that is to be written. */
 export interface Transition {
   id: string
   p: number
   /** Not written; it tells the sender where to look next. */
   lane: string
-  versionBefore: number
+  before: ActionState
   next: ActionState
-  /** At least one; their versions follow versionBefore without a gap. */
+  /** At least one; their versions follow that of `before` without a gap. */
   steps: Step[]
 }
 
-// History is written from what the update returned, so it cannot record what did not happen.
+// History is written from what the update returned, so it cannot record what did not happen. Nothing that the update sets
+// is in an index, so it writes no more than the row; the timers, which are, are deleted and inserted by their whole key.
 const WRITE = `
 with x as (
   select * from unnest($1::text[], $2::smallint[], $3::int[], $4::int[], $5::text[], $6::int[], $7::int[],
-                       $8::float8[], $9::float8[], $10::text[], $11::text[], $12::boolean[])
-    as x(id, p, before, version, status, attempt, budget_from, next_at, deadline, outcome, failure_reason, late)
+                       $8::float8[], $9::float8[], $10::text[], $11::text[], $12::boolean[], $20::float8[], $21::float8[])
+    as x(id, p, before, version, status, attempt, budget_from, next_at, deadline, outcome, failure_reason, late,
+         next_before, deadline_before)
 ), u as (
   update action a
   set version = x.version, status = x.status, attempt = x.attempt, budget_from = x.budget_from,
       next_at = to_timestamp(x.next_at / 1000), deadline = to_timestamp(x.deadline / 1000),
       outcome = x.outcome::json, failure_reason = x.failure_reason, late = x.late, updated_at = now()
   from x where a.id = x.id and a.p = x.p and a.version = x.before
-  returning a.id
+  returning a.id, a.tenant, a.p, a.lane, a.test, a.next_at, a.deadline,
+            to_timestamp(x.next_before / 1000) as next_before, to_timestamp(x.deadline_before / 1000) as deadline_before
 ), h as (
-  insert into history (action_id, version, at, kind, from_status, to_status, attempt, detail)
-  select s.id, s.version, now(), s.kind, s.from_status, s.to_status, s.attempt, s.detail::json
+  insert into history (action_id, tenant, version, at, kind, from_status, to_status, attempt, detail)
+  select s.id, u.tenant, s.version, now(), s.kind, s.from_status, s.to_status, s.attempt, s.detail::json
   from unnest($13::text[], $14::int[], $15::text[], $16::text[], $17::text[], $18::int[], $19::text[])
     as s(id, version, kind, from_status, to_status, attempt, detail)
   join u using (id)
+), moved as (
+  select id, p, lane, next_before as old, next_at as new from u where not test and next_before is distinct from next_at
+  union all
+  select id, p, ${DEADLINE_LANE}, deadline_before, deadline from u where deadline_before is distinct from deadline
+), stopped as (
+  delete from timer t using moved m where t.p = m.p and t.lane = m.lane and t.at = m.old and t.id = m.id
+), started as (
+  insert into timer (p, lane, at, id) select p, lane, new, id from moved where new is not null
 )
 select id from u`
 
@@ -62,7 +74,7 @@ export async function writeTransitions(
     values: [
       transitions.map((t) => t.id),
       transitions.map((t) => t.p),
-      transitions.map((t) => t.versionBefore),
+      transitions.map((t) => t.before.version),
       transitions.map((t) => t.next.version),
       transitions.map((t) => t.next.status),
       transitions.map((t) => t.next.attempt),
@@ -79,6 +91,8 @@ export async function writeTransitions(
       steps.map((s) => s.step.to),
       steps.map((s) => s.step.attempt),
       steps.map((s) => json(s.step.detail)),
+      transitions.map((t) => t.before.nextAt),
+      transitions.map((t) => t.before.deadline),
     ],
   })
   return rows.map((row) => row.id)

@@ -5,6 +5,7 @@ import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unr
 import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
 import { insertActions, type NewAction } from './insert-actions.ts'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
+import { DEADLINE_LANE } from './timers.ts'
 import { inTransaction } from './transaction.ts'
 import { type Transition, writeTransitions } from './transitions.ts'
 
@@ -43,9 +44,9 @@ export class TurnTransaction {
     const { rows } = await this.client.query<RawAction>({
       name: 'turn-overdue',
       text: `select a.* from unnest($1::smallint[]) o(p), lateral (
-               select ${ACTION_COLUMNS} from action a
-               where a.p = o.p and a.status in ('pending', 'retrying', 'dispatched') and a.deadline <= now()
-               order by a.deadline limit $2) a`,
+               select id from timer t where t.p = o.p and t.lane = ${DEADLINE_LANE} and t.at <= now()
+               order by t.at, t.id limit $2
+             ) d, lateral (select ${ACTION_COLUMNS} from action a where a.id = d.id) a`,
       values: [partitions, limit],
     })
     return rows.map(toActionRow)

@@ -100,10 +100,15 @@ export async function release(
 ): Promise<void> {
   // One statement, so that a fault leaves either everything or nothing; no transition, so no version and no history.
   await client.query(
-    `with put_off as (
-       update action a set next_at = greatest(a.next_at, now() + x.ms * interval '1 millisecond')
-       from unnest($3::text[], $4::float8[]) as x(id, ms)
-       where a.id = x.id and a.status in ('pending', 'retrying'))
+    `with sent as (
+       select a.id, a.p, a.lane, a.next_at as old, now() + x.ms * interval '1 millisecond' as new
+       from unnest($3::text[], $4::float8[]) as x(id, ms) join action a on a.id = x.id
+       where a.status in ('pending', 'retrying') and a.next_at < now() + x.ms * interval '1 millisecond'
+     ), put_off as (
+       update action a set next_at = sent.new from sent where a.id = sent.id
+     ), moved as (
+       update timer t set at = sent.new from sent
+       where t.p = sent.p and t.lane = sent.lane and t.at = sent.old and t.id = sent.id)
      update partition set owner = null where owner = $1 and p = any($2::smallint[])`,
     [worker, partitions, onWire.map((w) => w.id), onWire.map((w) => w.remainingMs)],
   )

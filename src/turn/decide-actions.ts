@@ -105,7 +105,7 @@ function fold(subject: Subject, told: readonly Told[], now: number, decided: Dec
     state = next
   }
   if (steps.length === 0) return null
-  return { id: row.id, p: row.p, lane: row.lane, versionBefore: row.state.version, next: state, steps }
+  return { id: row.id, p: row.p, lane: row.lane, before: row.state, next: state, steps }
 }
 
 /** The state after a message, null where nothing changes. A throw fails this action and is kept as a dead letter. */
