@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from 'pg'
-import { DEADLINE_LANE } from './timers.ts'
+import { DEADLINE_LANE, laneFor } from './timers.ts'
 
 /** An action as it is accepted. Times are ms since the epoch; null `scheduledAt` means at once. */
 export interface NewAction {
@@ -39,7 +39,7 @@ from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
 returning id, p, lane, next_at, deadline, test
 ), t as (
 insert into timer (p, lane, at, id)
-select p, lane, next_at, id from i where not test union all select p, ${DEADLINE_LANE}, deadline, id from i)
+select p, ${laneFor('lane', 'next_at')}, next_at, id from i where not test union all select p, ${DEADLINE_LANE}, deadline, id from i)
 select (extract(epoch from now()) * 1000)::float8 as at`
 
 /** Inserts accepted actions in one statement; their clock is the database's. A web process or a turn may call it. */

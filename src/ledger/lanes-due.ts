@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
-import { DEADLINE_LANE } from './timers.ts'
+import { AWAKE_UNTIL, SLEEP_LANE } from './timers.ts'
 
 /** One partition's part of a lane: the unit in which due work is found and held. */
 export interface LaneSlice {
@@ -8,59 +8,76 @@ export interface LaneSlice {
   lane: string
 }
 
-// From lane to lane, not from row to row: the cost follows the number of lanes, however long their backlogs.
+// The least of a partition first. A move that crosses a turn's delete waits for it, and then finds nothing.
+const WAKE = `
+update timer t set lane = a.lane
+from (
+  select s.* from unnest($1::smallint[]) o(p), lateral (
+    select p, at, id from timer t where t.p = o.p and t.lane = ${SLEEP_LANE} and t.at <= ${AWAKE_UNTIL}
+    order by t.at, t.id limit $2) s
+) s join action a on a.id = s.id
+where t.p = s.p and t.lane = ${SLEEP_LANE} and t.at = s.at and t.id = s.id`
+
+/** Moves sends that are due soon from their sleep into their lanes, at most `limit` a partition; gives how many. */
+export async function wakeSleeping(
+  pool: Pool,
+  partitions: readonly number[],
+  limit: number,
+): Promise<number> {
+  const { rowCount } = await pool.query({ name: 'lanes-wake', text: WAKE, values: [partitions, limit] })
+  return rowCount ?? 0
+}
+
+// From lane to lane, not from row to row: the cost follows the number of lanes, however long their backlogs. The walk goes
+// through all partitions in step, and stops at the limit.
 const SWEEP = `
 with recursive l as (
-  select x.* from unnest($1::smallint[]) o(p), lateral (
-    select t.p, t.lane, t.at from timer t where t.p = o.p and t.lane > ${DEADLINE_LANE}
+  select x.* from unnest($1::smallint[], $2::bigint[]) o(p, after), lateral (
+    select t.p, t.lane, t.at from timer t where t.p = o.p and t.lane > o.after
     order by t.lane, t.at limit 1) x
   union all
   select x.* from l, lateral (
     select t.p, t.lane, t.at from timer t where t.p = l.p and t.lane > l.lane
     order by t.lane, t.at limit 1) x)
-select p, lane, (extract(epoch from at - now()) * 1000)::float8 as "inMs" from l
-where at <= now() + $2 * interval '1 millisecond'`
+select p, lane, (extract(epoch from at - now()) * 1000)::float8 as "inMs" from l limit $3`
 
-/** The slices whose first action is due within `aheadMs`, with the ms until then (negative: overdue). */
-export async function sweepLanes(
-  pool: Pool,
-  partitions: readonly number[],
-  aheadMs: number,
-): Promise<(LaneSlice & { inMs: number })[]> {
-  if (partitions.length === 0) return []
-  const { rows } = await pool.query<LaneSlice & { inMs: number }>({
-    name: 'lanes-sweep',
+/** A slice met on the walk, with the ms until its first action is due (negative: overdue). */
+export type MetSlice = LaneSlice & { inMs: number }
+
+/** The next slices in which something waits, behind the given lane of each partition, at most `limit`. */
+export async function walkLanes(pool: Pool, after: readonly LaneSlice[], limit: number): Promise<MetSlice[]> {
+  if (after.length === 0) return []
+  const { rows } = await pool.query<MetSlice>({
+    name: 'lanes-walk',
     text: SWEEP,
-    values: [partitions, aheadMs],
+    values: [after.map((s) => s.p), after.map((s) => s.lane), limit],
   })
   return rows
 }
 
-// `offset 0` keeps the list of held ids from being split again for each row.
+/** What is asked of a slice: its first `room` due actions behind `after`, or from its beginning. */
+export type SliceAsk = LaneSlice & { room: number; after: { at: number; id: string } | null }
+
 const REFILL = `
-select a.* from (
-  select p, lane, n, string_to_array(held, ',') as held
-  from unnest($1::smallint[], $2::bigint[], $3::int[], $4::text[]) as x(p, lane, n, held) offset 0
-) l, lateral (
-  select id, at from timer t where t.p = l.p and t.lane = l.lane and t.at <= now() and t.id <> all(l.held)
+select a.* from unnest($1::smallint[], $2::bigint[], $3::int[], $4::float8[], $5::text[]) as l(p, lane, n, at, id), lateral (
+  select t.id, t.at from timer t
+  where t.p = l.p and t.lane = l.lane and t.at <= now() and (t.at, t.id) > (to_timestamp(l.at / 1000), l.id)
   order by t.at, t.id limit l.n
 ) d, lateral (select ${ACTION_COLUMNS} from action a where a.id = d.id) a
 order by a.p, a.lane, d.at, a.id`
 
-/** The first due actions of each slice that are not held, at most `room` of it. */
-export async function dueInLanes(
-  pool: Pool,
-  slices: readonly (LaneSlice & { room: number; held: readonly string[] })[],
-): Promise<ActionRow[]> {
-  if (slices.length === 0) return []
+/** The due actions that are asked for, each slice's in the order in which they are due. */
+export async function dueInLanes(pool: Pool, asks: readonly SliceAsk[]): Promise<ActionRow[]> {
+  if (asks.length === 0) return []
   const { rows } = await pool.query<RawAction>({
     name: 'lanes-refill',
     text: REFILL,
     values: [
-      slices.map((s) => s.p),
-      slices.map((s) => s.lane),
-      slices.map((s) => s.room),
-      slices.map((s) => s.held.join(',')),
+      asks.map((ask) => ask.p),
+      asks.map((ask) => ask.lane),
+      asks.map((ask) => ask.room),
+      asks.map((ask) => ask.after?.at ?? Number.NEGATIVE_INFINITY),
+      asks.map((ask) => ask.after?.id ?? ''),
     ],
   })
   return rows.map(toActionRow)

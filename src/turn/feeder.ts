@@ -1,33 +1,56 @@
-import { dueInLanes, type LaneSlice, sweepLanes } from '../ledger/lanes-due.ts'
+import {
+  dueInLanes,
+  type LaneSlice,
+  type MetSlice,
+  type SliceAsk,
+  wakeSleeping,
+  walkLanes,
+} from '../ledger/lanes-due.ts'
 import type { ActionRow } from '../ledger/rows.ts'
+import { SLEEP_LANE } from '../ledger/timers.ts'
 import type { Engine } from './engine.ts'
 import { sliceKey } from './held.ts'
 
-/** Most actions held by one worker, and by one slice of a lane; what does not fit stays in Postgres. */
+/** Most actions held by one worker, and least and most by one slice of a lane; the rest stays in Postgres. */
 const HELD_MAX = 20_000
+const SLICE_MIN = 4
 const SLICE_MAX = 128
 /** Most bytes of parameters held. */
 const BYTES_MAX = 64 * 1024 * 1024
-/** Most slices asked about in one load. */
+/** Most slices asked about in one load, and met in one page of the walk. */
 const SLICES_A_LOAD = 512
+const SLICES_A_PAGE = 4_000
+/** Most sleeping sends of one partition that are moved at a time. */
+const WOKEN_A_PARTITION = 1_000
 /** The sweep looks a little further than the next one, so that a retry starts on time and not on the second. */
 const AHEAD_MS = 1_200
 /** A timer by this machine's clock must not ask before the row is due by the ledger's. */
 const TIMER_SLACK_MS = 4
 
 interface Slice extends LaneSlice {
-  /** + 1 each time somebody says that there may be due work; compared with what the last complete load had seen. */
+  /** + 1 each time somebody says that there may be due work; compared with what the last complete pass had seen. */
   asked: number
   emptyAt: number
+  /** A pass over the slice, from its first due action to its last: what it had seen at its start, how far it came. */
+  pass: { seen: number; after: { at: number; id: string } | null } | null
   /** Looks again at `at`, by the monotonic clock; the earliest that was asked for. */
   timer: { at: number; handle: NodeJS.Timeout } | undefined
+}
+
+interface Ask extends SliceAsk {
+  slice: Slice
 }
 
 /** Brings due actions from the ledger into the lanes that have room, beside the turn and never in its way. */
 export class Feeder {
   readonly #engine: () => Engine
   readonly #slices = new Map<string, Slice>()
+  /** Slices that may have more than was loaded, in the order in which they are asked. */
+  readonly #wanting = new Set<Slice>()
   #refilling: Promise<void> | undefined
+  #sweeping: Promise<void> | undefined
+  /** The last lane met in each partition, where the walk has not reached its end. */
+  #walked: readonly MetSlice[] = []
 
   constructor(engine: () => Engine) {
     this.#engine = engine
@@ -35,7 +58,7 @@ export class Feeder {
 
   /** Due work may stand in this slice of a lane. */
   look(at: LaneSlice): void {
-    this.#slice(at).asked++
+    this.#want(this.#slice(at))
     this.refill()
   }
 
@@ -56,17 +79,48 @@ export class Feeder {
     slice.timer = { at: dueAt, handle }
   }
 
-  /** Finds every slice with due work: retries, lost nudges and takeovers are this one query. */
-  async sweep(): Promise<void> {
-    const engine = this.#engine()
-    for (const [key, slice] of this.#slices) {
-      if (slice.asked === slice.emptyAt && slice.timer === undefined) this.#slices.delete(key)
+  /** Finds the slices with due work: retries, lost nudges and takeovers are this one walk. One runs at a time. */
+  sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweep().finally(() => {
+      this.#sweeping = undefined
+    })
+    return this.#sweeping
+  }
+
+  async #sweep(): Promise<void> {
+    this.#forgetIdle()
+    // What was committed late stands before what was loaded since: each second begins at the beginning.
+    for (const slice of this.#wanting) slice.pass = null
+    await this.#wake()
+    do {
+      await this.#walkPage()
+      this.refill()
+      // A full page goes on at once, unless there is as much to do as can be held.
+    } while (
+      this.#walked.length > 0 &&
+      this.#engine().isSending &&
+      this.#hasRoom() &&
+      this.#wanting.size < HELD_MAX
+    )
+  }
+
+  async #wake(): Promise<void> {
+    const { pool, ownership } = this.#engine()
+    const partitions = ownership.list()
+    if (partitions.length > 0) await wakeSleeping(pool, partitions, WOKEN_A_PARTITION)
+  }
+
+  async #walkPage(): Promise<void> {
+    const { pool, ownership } = this.#engine()
+    const last = new Map(this.#walked.map((met) => [met.p, met.lane]))
+    const starts = ownership.list().map((p) => ({ p, lane: last.get(p) ?? SLEEP_LANE }))
+    const isRest = last.size > 0
+    const met = await walkLanes(pool, isRest ? starts.filter(({ p }) => last.has(p)) : starts, SLICES_A_PAGE)
+    for (const slice of met) {
+      if (slice.inMs <= 0) this.#want(this.#slice(slice))
+      else if (slice.inMs <= AHEAD_MS) this.lookIn(slice, slice.inMs)
     }
-    for (const slice of await sweepLanes(engine.pool, engine.ownership.list(), AHEAD_MS)) {
-      if (slice.inMs <= 0) this.#slice(slice).asked++
-      else this.lookIn(slice, slice.inMs)
-    }
-    this.refill()
+    this.#walked = met.length < SLICES_A_PAGE ? [] : lastOfEach(met)
   }
 
   /** Fills the slices that have room and may have more; returns at once. */
@@ -85,6 +139,9 @@ export class Feeder {
   async stop(): Promise<void> {
     for (const slice of this.#slices.values()) clearTimeout(slice.timer?.handle)
     this.#slices.clear()
+    this.#wanting.clear()
+    this.#walked = []
+    await this.#sweeping?.catch(() => undefined)
     await this.#refilling
   }
 
@@ -92,76 +149,106 @@ export class Feeder {
     const key = sliceKey(at)
     let slice = this.#slices.get(key)
     if (slice === undefined) {
-      slice = { p: at.p, lane: at.lane, asked: 0, emptyAt: 0, timer: undefined }
+      slice = { p: at.p, lane: at.lane, asked: 0, emptyAt: 0, pass: null, timer: undefined }
       this.#slices.set(key, slice)
     }
     return slice
   }
 
-  #window(): number {
-    return Math.max(1, Math.min(SLICE_MAX, Math.floor(HELD_MAX / Math.max(1, this.#slices.size))))
+  #want(slice: Slice): void {
+    slice.asked++
+    this.#wanting.add(slice)
   }
 
-  /** Slices worth a load: half empty, so that loads are few and full. */
-  #hungry(window: number): Slice[] {
-    const { held, ownership } = this.#engine()
-    if (held.bytes > BYTES_MAX) return []
-    const hungry: Slice[] = []
-    for (const slice of this.#slices.values()) {
-      if (slice.asked === slice.emptyAt || !ownership.owns(slice.p)) continue
-      if (held.countInSlice(slice) <= window / 2) hungry.push(slice)
-      if (hungry.length === SLICES_A_LOAD) break
+  #forgetIdle(): void {
+    for (const [key, slice] of this.#slices) {
+      if (!this.#engine().ownership.owns(slice.p)) this.#wanting.delete(slice)
+      if (!this.#wanting.has(slice) && slice.timer === undefined) this.#slices.delete(key)
     }
-    return hungry
+  }
+
+  #hasRoom(): boolean {
+    const { held } = this.#engine()
+    return held.size < HELD_MAX && held.bytes < BYTES_MAX
+  }
+
+  /** What to load next: of slices that are half empty, so that loads are few and full. */
+  #asks(): Ask[] {
+    const { held, ownership } = this.#engine()
+    const asks: Ask[] = []
+    if (!this.#hasRoom()) return asks
+    const even = Math.floor(HELD_MAX / Math.max(1, this.#wanting.size))
+    const window = Math.max(SLICE_MIN, Math.min(SLICE_MAX, even))
+    for (const slice of this.#wanting) {
+      const count = held.countInSlice(slice)
+      if (count > window / 2 || !ownership.owns(slice.p)) continue
+      slice.pass ??= { seen: slice.asked, after: null }
+      const { after } = slice.pass
+      // From the beginning it meets what is held already, which is not taken twice.
+      const room = window - count + (after === null ? count : 0)
+      asks.push({ slice, p: slice.p, lane: slice.lane, room, after })
+      if (asks.length === SLICES_A_LOAD) break
+    }
+    return asks
   }
 
   async #refill(): Promise<void> {
-    const { held } = this.#engine()
     for (;;) {
-      const window = this.#window()
-      const hungry = this.#hungry(window)
-      if (hungry.length === 0 || !this.#engine().isSending) return
-      const asks = hungry.map((slice) => ({
-        slice,
-        seen: slice.asked,
-        room: window - held.countInSlice(slice),
-      }))
+      const asks = this.#asks()
+      if (asks.length === 0 || !this.#engine().isSending) return
       await this.#load(asks)
     }
   }
 
-  async #load(asks: { slice: Slice; seen: number; room: number }[]): Promise<void> {
+  async #load(asks: readonly Ask[]): Promise<void> {
     const engine = this.#engine()
     // From here on, whatever is released stays known until this load has answered.
     const load = engine.held.openLoad()
     try {
-      const wanted = asks.map(({ slice, room }) => ({
-        p: slice.p,
-        lane: slice.lane,
-        room,
-        held: engine.held.inSlice(slice),
-      }))
-      const rows = await dueInLanes(engine.pool, wanted)
+      const rows = await dueInLanes(engine.pool, asks)
       await engine.registry.byIds(rows.map((row) => row.type))
       const found = this.#admit(rows)
-      for (const { slice, seen, room } of asks) {
-        if ((found.get(sliceKey(slice)) ?? 0) < room) slice.emptyAt = seen
-      }
+      for (const ask of asks) this.#advance(ask, found.get(sliceKey(ask)) ?? [])
     } finally {
       engine.held.closeLoad(load)
     }
     engine.pump()
   }
 
-  /** Holds and queues what is still ours; returns how many rows each slice gave. */
-  #admit(rows: readonly ActionRow[]): Map<string, number> {
+  /** The pass goes on behind the last row; a load that came back short has ended it. */
+  #advance({ slice, room }: Ask, rows: readonly ActionRow[]): void {
+    const last = rows.at(-1)
+    const pass = slice.pass
+    // Without a pass, the sweep has meanwhile said that it is to begin again.
+    if (pass === null) return
+    if (rows.length >= room && last !== undefined) {
+      pass.after = { at: last.state.nextAt!, id: last.id }
+      // Behind those that wait too, so that everybody's turn comes.
+      this.#wanting.delete(slice)
+      this.#wanting.add(slice)
+      return
+    }
+    slice.emptyAt = pass.seen
+    slice.pass = null
+    if (slice.asked === slice.emptyAt) this.#wanting.delete(slice)
+  }
+
+  /** Holds and queues what is still ours; returns the rows of each slice. */
+  #admit(rows: readonly ActionRow[]): Map<string, ActionRow[]> {
     const { held, lanes, ownership } = this.#engine()
-    const found = new Map<string, number>()
+    const found = new Map<string, ActionRow[]>()
     for (const row of rows) {
-      found.set(sliceKey(row), (found.get(sliceKey(row)) ?? 0) + 1)
+      const key = sliceKey(row)
+      const known = found.get(key)
+      if (known === undefined) found.set(key, [row])
+      else known.push(row)
       const action = ownership.owns(row.p) ? held.admit(row) : null
       if (action !== null) lanes.push(action)
     }
     return found
   }
+}
+
+function lastOfEach(met: readonly MetSlice[]): MetSlice[] {
+  return [...new Map(met.map((slice) => [slice.p, slice])).values()]
 }

@@ -111,11 +111,7 @@ export class Held {
     this.#reserved.clear()
   }
 
-  /** Ids held of one partition's part of a lane. */
-  inSlice(slice: { p: number; lane: string }): string[] {
-    return [...(this.#bySlice.get(sliceKey(slice))?.keys() ?? [])]
-  }
-
+  /** How many are held of one partition's part of a lane. */
   countInSlice(slice: { p: number; lane: string }): number {
     return this.#bySlice.get(sliceKey(slice))?.size ?? 0
   }

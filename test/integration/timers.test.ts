@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { DEADLINE_LANE, SLEEP_LANE } from '../../src/ledger/timers.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 import { Receiver } from '../support/receiver.ts'
@@ -91,6 +92,26 @@ describe('timers', () => {
     expect(rows[0]!.hot).to.equal(rows[0]!.updates)
   })
 
+  it('of what is due later sleep apart from the lanes, and wake in time', async () => {
+    const id = await post({ scheduled_at: new Date(Date.now() + 3_600_000).toISOString() })
+    const lanes = async () => {
+      const { rows } = await volley.ledger.pool.query<{ lane: string }>(
+        'select t.lane from timer t join action a using (id) where a.id = $1 and t.lane <> $2',
+        [id, DEADLINE_LANE],
+      )
+      return rows.map(({ lane }) => lane)
+    }
+    expect(await lanes()).to.deep.equal([SLEEP_LANE])
+    // The hour passes.
+    await volley.ledger.pool.query(
+      `with a as (update action set next_at = now() + interval '1 second' where id = $1 returning next_at)
+       update timer set at = a.next_at from a where id = $1 and lane = $2`,
+      [id, SLEEP_LANE],
+    )
+    await eventually(async () => expect(await lanes()).to.deep.equal([]))
+    expect(receiver.ids.filter((sent) => sent === id)).to.deep.equal([id])
+  })
+
   it('are where they belong after a worker has put off what it had on the wire', async () => {
     const open: (() => void)[] = []
     receiver.answer = (_received, response) => open.push(() => response.end())
@@ -106,7 +127,7 @@ describe('timers', () => {
     })
     expect(await wrongTimers(volley.ledger.pool)).to.deep.equal([])
     for (const answer of open) answer()
-    await eventually(async () => expect((await statuses()).dispatched).to.equal(32), 20_000)
+    await eventually(async () => expect((await statuses()).dispatched).to.equal(33), 20_000)
     expect(await wrongTimers(volley.ledger.pool)).to.deep.equal([])
   })
 })

@@ -22,7 +22,7 @@ export class Migration20261121100000_timers extends Migration {
 }
 
 const TIMERS = `
--- lane: where the action is to be sent, or the least bigint for the deadline of an action that has not ended.
+-- lane: where the action is to be sent, or the least but one bigint for the deadline of an action that has not ended.
 create table timer (
   p smallint not null,
   lane bigint not null,
@@ -32,7 +32,7 @@ create table timer (
 ) with (autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_analyze_scale_factor = 0.2);
 insert into timer select p, lane, next_at, id from action where status in ('pending', 'retrying') and not test;
-insert into timer select p, -9223372036854775808, deadline, id from action where deadline is not null;
+insert into timer select p, -9223372036854775807, deadline, id from action where deadline is not null;
 drop index action_lane;
 drop index action_deadline;
 `
