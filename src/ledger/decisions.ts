@@ -45,7 +45,7 @@ export async function readDecision(pool: Pool, tenant: string, id: string): Prom
   const { rows } = await pool.query<ReadDecision>({
     name: 'read-decision',
     text: `select id, tenant, user_id as "userId", domain, event_id as "eventId", body, action_id as "actionId",
-             (extract(epoch from at) * 1000)::float8 as at
+             (date_part('epoch', at) * 1000)::float8 as at
            from decision where id = $1 and tenant = $2`,
     values: [id, tenant],
   })

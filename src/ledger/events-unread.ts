@@ -29,7 +29,7 @@ export interface Mark {
 const READ = `
 select e.* from unnest($1::smallint[]) o(p) join mark m using (p), lateral (
   select id, xid::text as xid, seq, p, tenant, user_id as "userId", type, data,
-         (extract(epoch from time) * 1000)::float8 as time, test,
+         (date_part('epoch', time) * 1000)::float8 as time, test,
          xid < pg_snapshot_xmin(pg_current_snapshot()) as "isReady"
   from event where p = o.p and (event.xid, event.seq) > (m.xid, m.seq)
   order by event.xid, event.seq limit $2) e`

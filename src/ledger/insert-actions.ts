@@ -25,14 +25,15 @@ export interface NewAction {
 
 const column = <K extends keyof NewAction>(rows: readonly NewAction[], key: K) => rows.map((row) => row[key])
 
+const NOW = `date_trunc('milliseconds', now())`
 const INSERT = `
 with i as (
 insert into action (id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p,
                     scheduled_at, next_at, deadline)
 select id, tenant, type, user_id, parameters::json, reasoning, confidence, origin, test, lane, p,
-       to_timestamp(scheduled / 1000), coalesce(to_timestamp(scheduled / 1000), now()),
+       to_timestamp(scheduled / 1000), coalesce(to_timestamp(scheduled / 1000), ${NOW}),
        coalesce(to_timestamp(expires / 1000),
-                coalesce(to_timestamp(scheduled / 1000), now()) + expires_after * interval '1 millisecond')
+                coalesce(to_timestamp(scheduled / 1000), ${NOW}) + expires_after * interval '1 millisecond')
 from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
             $9::boolean[], $10::bigint[], $11::smallint[], $12::float8[], $13::float8[], $14::float8[])
   as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after)
@@ -40,7 +41,7 @@ returning id, p, lane, next_at, deadline, test
 ), t as (
 insert into timer (p, lane, at, id)
 select p, ${laneFor('lane', 'next_at')}, next_at, id from i where not test union all select p, ${DEADLINE_LANE}, deadline, id from i)
-select (extract(epoch from now()) * 1000)::float8 as at`
+select (date_part('epoch', now()) * 1000)::float8 as at`
 
 /** Inserts accepted actions in one statement; their clock is the database's. A web process or a turn may call it. */
 export async function insertActions(client: ClientBase | Pool, rows: readonly NewAction[]): Promise<void> {

@@ -39,7 +39,7 @@ with recursive l as (
   select x.* from l, lateral (
     select t.p, t.lane, t.at from timer t where t.p = l.p and t.lane > l.lane
     order by t.lane, t.at limit 1) x)
-select p, lane, (extract(epoch from at - now()) * 1000)::float8 as "inMs" from l limit $3`
+select p, lane, (date_part('epoch', at - now()) * 1000)::float8 as "inMs" from l limit $3`
 
 /** A slice met on the walk, with the ms until its first action is due (negative: overdue). */
 export type MetSlice = LaneSlice & { inMs: number }
@@ -63,7 +63,9 @@ select a.* from unnest($1::smallint[], $2::bigint[], $3::int[], $4::float8[], $5
   select t.id, t.at from timer t
   where t.p = l.p and t.lane = l.lane and t.at <= now() and (t.at, t.id) > (to_timestamp(l.at / 1000), l.id)
   order by t.at, t.id limit l.n
-) d, lateral (select ${ACTION_COLUMNS} from action a where a.id = d.id) a
+) d, lateral (
+  select ${ACTION_COLUMNS} from action a where a.id = d.id and a.status in ('pending', 'retrying')
+) a
 order by a.p, a.lane, d.at, a.id`
 
 /** The due actions that are asked for, each slice's in the order in which they are due. */

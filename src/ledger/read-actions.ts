@@ -47,10 +47,10 @@ interface RawRead extends RawAction {
 
 /** The select list and joins of a ReadAction; `a` is the action. */
 export const READ_COLUMNS = `${ACTION_COLUMNS}, t.name as type_name, t.provider, a.origin, a.test,
-  (extract(epoch from a.scheduled_at) * 1000)::float8 as scheduled_at,
-  (extract(epoch from a.created_at) * 1000)::float8 as created_at,
-  (extract(epoch from a.updated_at) * 1000)::float8 as updated_at,
-  (select json_agg(json_build_object('kind', f.kind, 'at', extract(epoch from f.at) * 1000, 'body', f.body) order by f.seq)
+  (date_part('epoch', a.scheduled_at) * 1000)::float8 as scheduled_at,
+  (date_part('epoch', a.created_at) * 1000)::float8 as created_at,
+  (date_part('epoch', a.updated_at) * 1000)::float8 as updated_at,
+  (select json_agg(json_build_object('kind', f.kind, 'at', date_part('epoch', f.at) * 1000, 'body', f.body) order by f.seq)
    from fact f where f.action_id = a.id and not f.applied and f.kind in ('outcome', 'cancel', 'retry')) as facts`
 
 export function toReadAction(raw: RawRead): ReadAction {
@@ -90,7 +90,7 @@ export async function readActionHistory(
   const { rows } = await pool.query<RawRead & { history: ReadStep[] | null }>({
     name: 'read-action-history',
     text: `select ${READ_COLUMNS},
-             (select json_agg(json_build_object('version', h.version, 'at', extract(epoch from h.at) * 1000, 'kind', h.kind,
+             (select json_agg(json_build_object('version', h.version, 'at', date_part('epoch', h.at) * 1000, 'kind', h.kind,
                 'from', h.from_status, 'to', h.to_status, 'attempt', h.attempt, 'detail', h.detail) order by h.version)
               from history h where h.action_id = a.id) as history
            from action a join action_type t on t.id = a.type where a.id = $1 and a.tenant = $2`,

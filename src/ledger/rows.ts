@@ -16,10 +16,13 @@ export interface ActionRow {
   state: ActionState
 }
 
-/** The columns that make an ActionRow; times as ms since the epoch. */
+/**
+ * The columns that make an ActionRow; times as ms since the epoch. Due times and deadlines are whole ms in the ledger too,
+ * so that they come back as they were read, and timers are found by them.
+ */
 export const ACTION_COLUMNS = `a.id, a.tenant, a.type, a.user_id, a.parameters::text as parameters, a.reasoning,
   a.confidence, a.lane, a.p, a.status, a.version, a.attempt, a.budget_from,
-  (extract(epoch from a.next_at) * 1000)::float8 as next_at, (extract(epoch from a.deadline) * 1000)::float8 as deadline,
+  round(date_part('epoch', a.next_at) * 1000) as next_at, round(date_part('epoch', a.deadline) * 1000) as deadline,
   a.outcome, a.failure_reason, a.late`
 
 /** A row as the driver gives it for ACTION_COLUMNS. */

@@ -27,7 +27,7 @@ export async function inTransaction<T>(pool: Pool, body: (client: PoolClient) =>
 export async function transactionNow(client: PoolClient): Promise<number> {
   const { rows } = await client.query<{ now: number }>({
     name: 'transaction-now',
-    text: `select (extract(epoch from now()) * 1000)::float8 as now`,
+    text: `select (date_part('epoch', now()) * 1000)::float8 as now`,
   })
   return rows[0]!.now
 }

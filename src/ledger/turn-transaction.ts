@@ -17,7 +17,7 @@ export interface Fence {
 
 // The one row that fences every commit: a burial waits for this share lock, and a buried worker finds no row.
 const FENCE = `
-select (extract(epoch from now()) * 1000)::float8 as now,
+select floor(date_part('epoch', now()) * 1000) as now,
        array(select p from partition where owner = w.id) as partitions
 from worker w where w.id = $1 and w.dead_at is null for share of w`
 

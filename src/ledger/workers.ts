@@ -101,7 +101,7 @@ export async function release(
   // One statement, so that a fault leaves either everything or nothing; no transition, so no version and no history.
   await client.query(
     `with sent as (
-       select a.id, a.p, a.lane, a.next_at as old, now() + x.ms * interval '1 millisecond' as new
+       select a.id, a.p, a.lane, a.next_at as old, date_trunc('milliseconds', now()) + x.ms * interval '1 millisecond' as new
        from unnest($3::text[], $4::float8[]) as x(id, ms) join action a on a.id = x.id
        where a.status in ('pending', 'retrying') and a.next_at < now() + x.ms * interval '1 millisecond'
      ), put_off as (

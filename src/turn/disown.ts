@@ -39,7 +39,7 @@ export function letGo(engine: Engine, partitions: readonly number[]): { id: stri
   for (const action of [...engine.held.values()].filter((held) => lost.has(held.p))) {
     action.isLost = true
     if (action.wireUntil !== null)
-      onWire.push({ id: action.id, remainingMs: Math.max(0, action.wireUntil - now) + 1_000 })
+      onWire.push({ id: action.id, remainingMs: Math.ceil(Math.max(0, action.wireUntil - now)) + 1_000 })
     engine.held.release(action.id)
   }
   return onWire

@@ -22,19 +22,21 @@ export class Migration20261121100000_timers extends Migration {
 }
 
 const TIMERS = `
+drop index action_lane;
+drop index action_deadline;
 -- lane: where the action is to be sent, or the least but one bigint for the deadline of an action that has not ended.
 create table timer (
   p smallint not null,
   lane bigint not null,
-  at timestamptz not null,
+  at timestamptz(3) not null,
   id text collate "C" not null,
   primary key (p, lane, at, id)
 ) with (autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_analyze_scale_factor = 0.2);
+-- Whole milliseconds, so that a time that went through a worker finds its timer.
+alter table action alter column next_at type timestamptz(3), alter column deadline type timestamptz(3);
 insert into timer select p, lane, next_at, id from action where status in ('pending', 'retrying') and not test;
 insert into timer select p, -9223372036854775807, deadline, id from action where deadline is not null;
-drop index action_lane;
-drop index action_deadline;
 `
 
 const CHANGES = `
