@@ -5,7 +5,8 @@ import { Installation } from '../support/installation.ts'
 import { Receiver } from '../support/receiver.ts'
 import { wrongTimers } from '../support/timers.ts'
 
-describe('timers', () => {
+describe('timers', function () {
+  this.timeout(90_000)
   let volley: Installation
   let receiver: Receiver
   before(async () => {
@@ -112,22 +113,25 @@ describe('timers', () => {
     expect(receiver.ids.filter((sent) => sent === id)).to.deep.equal([id])
   })
 
-  it('are where they belong after a worker has put off what it had on the wire', async () => {
+  it('are where they belong after workers have put off what they had on the wire', async () => {
     const open: (() => void)[] = []
     receiver.answer = (_received, response) => open.push(() => response.end())
     const ids = await Promise.all(Array.from({ length: 12 }, () => post({ user_id: 'slow' })))
     await eventually(() => expect(open.length).to.equal(12))
-    await volley.addWorker()
+    const closing = Promise.all(volley.workers.splice(0).map((worker) => worker.close()))
     await eventually(async () => {
       const { rows } = await volley.ledger.pool.query(
         'select count(*)::int as n from action where id = any($1) and next_at > now()',
         [ids],
       )
-      expect(rows[0].n).to.be.above(0)
+      expect(rows[0].n).to.equal(12)
     })
     expect(await wrongTimers(volley.ledger.pool)).to.deep.equal([])
     for (const answer of open) answer()
+    await closing
+    await volley.addWorker()
     await eventually(async () => expect((await statuses()).dispatched).to.equal(33), 20_000)
     expect(await wrongTimers(volley.ledger.pool)).to.deep.equal([])
+    expect(ids.filter((id) => receiver.ids.filter((sent) => sent === id).length !== 1)).to.deep.equal([])
   })
 })
