@@ -6,7 +6,8 @@ import type { Receipt, ReceiverAnswer } from './observed.ts'
 
 const FAILED_SHARE = 0.2
 const HUNG_SHARE = 0.02
-const SLOWEST_MS = 40
+/** Slow enough that something is always on the wire. */
+const SLOWEST_MS = 400
 /** Longer than the timeout of every type. */
 const HANG_MS = 2_500
 const TELL_MS = 50

@@ -6,6 +6,8 @@ import type { Receivers } from './receivers.ts'
 
 /** Clients that ask at the same time. */
 const CLIENTS = 24
+/** Actions come in waves that begin so many ms apart, so that there is a backlog now and then. */
+const WAVE_MS = 6_000
 /** Share of actions that are to be sent later, and by how much. */
 const SCHEDULED = { share: 0.1, leastMs: 1_000, mostMs: 6_000 }
 
@@ -62,12 +64,13 @@ export class Traffic {
     }
   }
 
-  /** Asks for `count` actions, spread evenly over `overMs`; resolves when each was answered. */
+  /** Asks for `count` actions, in even waves over `overMs`; resolves when each was answered. */
   async flow(count: number, overMs: number): Promise<void> {
     const began = Date.now()
     const one = async () => {
       for (let n = this.#next++; n < count; n = this.#next++) {
-        await sleep(Math.max(0, began + (n * overMs) / count - Date.now()))
+        const wave = Math.floor((n * overMs) / count / WAVE_MS)
+        await sleep(Math.max(0, began + wave * WAVE_MS - Date.now()))
         await this.#ask(n)
       }
     }
