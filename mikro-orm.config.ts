@@ -5,6 +5,7 @@ import { ActionType } from './src/ledger/entities/action-types.ts'
 import { ApiKey, Tenant } from './src/ledger/entities/tenants.ts'
 import { Migration20261121000000_ledger } from './src/ledger/migrations/Migration20261121000000_ledger.ts'
 import { Migration20261121100000_timers } from './src/ledger/migrations/Migration20261121100000_timers.ts'
+import { Migration20261121110000_limits } from './src/ledger/migrations/Migration20261121110000_limits.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
@@ -15,7 +16,11 @@ export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
     migrations: {
       path: 'src/ledger/migrations',
       tableName: 'migration',
-      migrationsList: [Migration20261121000000_ledger, Migration20261121100000_timers],
+      migrationsList: [
+        Migration20261121000000_ledger,
+        Migration20261121100000_timers,
+        Migration20261121110000_limits,
+      ],
       snapshot: false,
       silent: true,
     },

@@ -25,6 +25,7 @@ export type FailureReason =
   | 'rejected'
   | 'cancelled'
   | 'deadline'
+  | 'ambiguous'
   | 'internal'
 
 /** The part of an action's row that changes; only the owner's turn writes it. */
@@ -53,12 +54,17 @@ export interface Terms {
   jitter: number
   awaitsOutcome: boolean
   expiresAfterMs: number
+  /** False: where it is not known what became of a POST, the action is not sent again. */
+  mayRepeat: boolean
 }
 
-/** What one POST came to. `retryAfterMs` is the receiver's wish, null where it had none. */
+/**
+ * What one POST came to. `retryAfterMs` is the receiver's wish, null where it had none; `unresolved`: no answer came, so
+ * the receiver may or may not have acted on it.
+ */
 export type AttemptResult =
   | { kind: 'delivered' }
-  | { kind: 'failed'; permanent: boolean; retryAfterMs: number | null }
+  | { kind: 'failed'; permanent: boolean; retryAfterMs: number | null; unresolved: boolean }
 
 /** What an action can be told. The result of a POST comes with the number of its attempt, counting from 1. */
 export type Message =
@@ -67,6 +73,8 @@ export type Message =
   | { kind: 'cancel' }
   | { kind: 'retry' }
   | { kind: 'deadline' }
+  /** An earlier owner said that it would begin a POST, and its result will not come any more. */
+  | { kind: 'ambiguous' }
   /** Deciding about the action threw: a defect of ours, which must not stop its partition. */
   | { kind: 'internal' }
 
@@ -103,6 +111,7 @@ export const ARROWS: readonly Arrow[] = [
   },
   { on: 'cancel', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['failed'] },
   { on: 'retry', from: ['failed', 'expired'], needsNoOutcome: true, to: ['retrying'] },
+  { on: 'ambiguous', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['failed'] },
   { on: 'internal', from: ['pending', 'retrying', 'dispatched'], needsNoOutcome: false, to: ['failed'] },
 ]
 
@@ -155,6 +164,8 @@ export function decide(state: ActionState, message: Message, terms: Terms, momen
       if (state.deadline === null || moment.now < state.deadline)
         return { kind: 'unchanged', reason: 'not_due' }
       return changed(ended(state, 'expired', null))
+    case 'ambiguous':
+      return changed({ ...ended(state, 'failed', 'ambiguous'), attempt: state.attempt + 1 })
     case 'internal':
       return changed(ended(state, 'failed', 'internal'))
     default:
@@ -193,6 +204,7 @@ function attemptFailed(
   if (attempt !== state.attempt + 1) return { kind: 'unchanged', reason: 'old_result' }
   const giveUp = (reason: FailureReason) => changed({ ...ended(state, 'failed', reason), attempt })
   if (result.permanent) return giveUp('permanent')
+  if (result.unresolved && !terms.mayRepeat) return giveUp('ambiguous')
   const delayMs = delayAfter(terms, attempt - state.budgetFrom, result.retryAfterMs, moment.chance)
   if (delayMs === null) return giveUp('retries_exhausted')
   const nextAt = moment.now + delayMs

@@ -96,6 +96,8 @@ async function makeRows(ledger: Ledger, round: Round): Promise<NewAction[]> {
     timeout: null,
     expires_after: null,
     max_in_flight: null,
+    rate_limit: null,
+    resend: 'always',
     awaits_outcome: true,
   })
   await ledger.pool.query('update action_type set secret = $1', [box.seal(round.secret)])

@@ -13,10 +13,13 @@ export interface Target {
   path: string
 }
 
-/** What one POST came to. Latency is in ms, from `send` to the end of the body. */
+/**
+ * What one POST came to. Latency is in ms, from `send` to the end of the body. `wasSent`: it had begun on a connection,
+ * so the receiver may have acted on it.
+ */
 export type SendAnswer =
   | { kind: 'answered'; status: number; latencyMs: number; retryAfterMs: number | null; excerpt: string }
-  | { kind: 'failed'; reason: FailureKind; message: string; latencyMs: number }
+  | { kind: 'failed'; reason: FailureKind; message: string; latencyMs: number; wasSent: boolean }
 
 export type FailureKind = 'timeout' | 'refused_address' | 'connection' | 'tls' | 'dns' | 'protocol'
 
@@ -138,12 +141,23 @@ class Call implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#isAnswered) return
-    this.#end(() => ({ kind: 'failed', ...failureOf(error), latencyMs: this.#latencyMs() }))
+    this.#end(() => ({
+      kind: 'failed',
+      ...failureOf(error),
+      latencyMs: this.#latencyMs(),
+      wasSent: this.#controller !== null,
+    }))
   }
 
   #timedOut(): void {
     const message = `no complete answer within ${this.#call.timeoutMs} ms`
-    this.#end(() => ({ kind: 'failed', reason: 'timeout', message, latencyMs: this.#latencyMs() }))
+    this.#end(() => ({
+      kind: 'failed',
+      reason: 'timeout',
+      message,
+      latencyMs: this.#latencyMs(),
+      wasSent: this.#controller !== null,
+    }))
     this.#controller?.abort(new Error(message))
   }
 

@@ -8,10 +8,20 @@ export interface Queued {
 interface Lane<T> {
   queue: T[]
   onWire: number
+  /** Most on the wire, whatever the share of a lane is: the limit of the lane's own type. */
+  cap: number
   /** How many may be on the wire: halved by each timeout, grown by successes. */
   limit: number
   isReady: boolean
+  /** It asked and was told to wait; it is passed over until it is woken. */
+  isParked: boolean
 }
+
+/**
+ * Asked before an item leaves its lane: true lets it go. False parks the lane: a kill switch, an open breaker and a
+ * limit are all the same to it, and whoever said no wakes it again.
+ */
+export type Gate<T> = (item: T) => boolean
 
 /**
  * Who is sent next: lanes take turns, and none has more on the wire than its share, so that a slow or flooding
@@ -21,6 +31,7 @@ export class Lanes<T extends Queued> {
   readonly #lanes = new Map<string, Lane<T>>()
   /** Lanes that have something queued and room on the wire, in the order of their turns. */
   readonly #ready: string[] = []
+  readonly #parked = new Set<string>()
   readonly #wireMax: number
   readonly #laneMax: number
   #onWire = 0
@@ -35,18 +46,24 @@ export class Lanes<T extends Queued> {
     return this.#onWire
   }
 
-  push(item: T): void {
-    let lane = this.#lanes.get(item.lane)
-    if (lane === undefined) {
-      lane = { queue: [], onWire: 0, limit: this.#laneMax, isReady: false }
-      this.#lanes.set(item.lane, lane)
-    }
+  /** Queues an item behind the others of its lane; `cap` is the most of the lane that may be on the wire. */
+  push(item: T, cap = Number.POSITIVE_INFINITY): void {
+    const lane = this.#lane(item.lane, cap)
     lane.queue.push(item)
     this.#makeReady(item.lane, lane)
   }
 
-  /** The next to be sent, counted as on the wire until `done`; null when nothing may be sent now. */
-  next(): T | null {
+  /** Takes back an item that `next` gave and that was not sent after all; it is the first of its lane again. */
+  putBack(item: T): void {
+    const lane = this.#lane(item.lane, Number.POSITIVE_INFINITY)
+    lane.queue.unshift(item)
+    lane.onWire--
+    this.#onWire--
+    this.#makeReady(item.lane, lane)
+  }
+
+  /** The next to be sent, counted as on the wire until `done` or `putBack`; null when nothing may be sent now. */
+  next(gate: Gate<T> = () => true): T | null {
     if (this.#onWire >= this.#wireMax) return null
     for (;;) {
       const key = this.#ready.shift()
@@ -54,12 +71,33 @@ export class Lanes<T extends Queued> {
       const lane = this.#lanes.get(key)
       if (lane === undefined) continue
       lane.isReady = false
-      const item = lane.queue.shift()
-      if (item === undefined) continue
+      const item = lane.queue[0]
+      if (item === undefined || lane.isParked) continue
+      if (!gate(item)) {
+        this.#park(key, lane)
+        continue
+      }
+      lane.queue.shift()
       lane.onWire++
       this.#onWire++
       this.#makeReady(key, lane)
       return item
+    }
+  }
+
+  /** Passes over a lane until it is woken. */
+  park(key: string): void {
+    const lane = this.#lanes.get(key)
+    if (lane !== undefined) this.#park(key, lane)
+  }
+
+  /** Lets a lane ask again; without a name, every one that is parked. */
+  wake(key?: string): void {
+    for (const each of key === undefined ? [...this.#parked] : [key]) {
+      const lane = this.#lanes.get(each)
+      if (!this.#parked.delete(each) || lane === undefined) continue
+      lane.isParked = false
+      this.#makeReady(each, lane)
     }
   }
 
@@ -73,8 +111,10 @@ export class Lanes<T extends Queued> {
       ? Math.max(1, lane.limit / 2)
       : Math.min(this.#laneMax, lane.limit + 1 / lane.limit)
     this.#makeReady(item.lane, lane)
-    if (lane.queue.length === 0 && lane.onWire === 0 && lane.limit === this.#laneMax)
+    if (lane.queue.length === 0 && lane.onWire === 0 && lane.limit === this.#laneMax) {
       this.#lanes.delete(item.lane)
+      this.#parked.delete(item.lane)
+    }
   }
 
   /** Takes out of the queues what is no longer to be sent, and returns it. */
@@ -88,8 +128,25 @@ export class Lanes<T extends Queued> {
     return gone
   }
 
+  #lane(key: string, cap: number): Lane<T> {
+    let lane = this.#lanes.get(key)
+    if (lane === undefined) {
+      lane = { queue: [], onWire: 0, cap, limit: this.#laneMax, isReady: false, isParked: false }
+      this.#lanes.set(key, lane)
+    } else if (cap !== Number.POSITIVE_INFINITY) {
+      lane.cap = cap
+    }
+    return lane
+  }
+
+  #park(key: string, lane: Lane<T>): void {
+    lane.isParked = true
+    this.#parked.add(key)
+  }
+
   #makeReady(key: string, lane: Lane<T>): void {
-    if (lane.isReady || lane.queue.length === 0 || lane.onWire >= Math.floor(lane.limit)) return
+    const room = Math.floor(Math.min(lane.limit, lane.cap)) - lane.onWire
+    if (lane.isReady || lane.isParked || lane.queue.length === 0 || room <= 0) return
     lane.isReady = true
     this.#ready.push(key)
   }

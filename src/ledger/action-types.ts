@@ -19,6 +19,8 @@ export type ActionTypeFields = Pick<
   | 'timeout'
   | 'expires_after'
   | 'max_in_flight'
+  | 'rate_limit'
+  | 'resend'
   | 'awaits_outcome'
 >
 

@@ -20,9 +20,13 @@ function hash64(...parts: string[]): bigint {
 
 const modulo = (hash: bigint, n: number): number => Number(BigInt.asUintN(64, hash) % BigInt(n))
 
-/** The lane of a tenant's sends to a destination (scheme, host and port of `url`), as a decimal bigint. */
-export function laneOf(tenant: string, url: string): string {
-  return hash64(tenant, new URL(url).origin).toString()
+/**
+ * The lane of a tenant's sends to a destination (scheme, host and port of `url`), as a decimal bigint; that of one type
+ * alone where `type` is given.
+ */
+export function laneOf(tenant: string, url: string, type?: string): string {
+  const { origin } = new URL(url)
+  return (type === undefined ? hash64(tenant, origin) : hash64(tenant, origin, type)).toString()
 }
 
 /** The partitions of a lane, one for each slice: index it with `sliceOf(id)`. `isLimited`: counted in one place. */

@@ -13,6 +13,8 @@ export interface ActionRow {
   confidence: number | null
   lane: string
   p: number
+  /** The attempt whose POST its owner said it would begin; null where the type does not ask for it. */
+  claimed: number | null
   state: ActionState
 }
 
@@ -23,7 +25,7 @@ export interface ActionRow {
 export const ACTION_COLUMNS = `a.id, a.tenant, a.type, a.user_id, a.parameters::text as parameters, a.reasoning,
   a.confidence, a.lane, a.p, a.status, a.version, a.attempt, a.budget_from,
   round(date_part('epoch', a.next_at) * 1000) as next_at, round(date_part('epoch', a.deadline) * 1000) as deadline,
-  a.outcome, a.failure_reason, a.late`
+  a.outcome, a.failure_reason, a.late, a.claimed`
 
 /** A row as the driver gives it for ACTION_COLUMNS. */
 export interface RawAction {
@@ -45,6 +47,7 @@ export interface RawAction {
   outcome: { status: OutcomeStatus; result: unknown; at: number } | null
   failure_reason: FailureReason | null
   late: boolean
+  claimed: number | null
 }
 
 export function toActionRow(raw: RawAction): ActionRow {
@@ -58,6 +61,7 @@ export function toActionRow(raw: RawAction): ActionRow {
     confidence: raw.confidence,
     lane: raw.lane,
     p: raw.p,
+    claimed: raw.claimed,
     state: {
       status: raw.status,
       version: raw.version,

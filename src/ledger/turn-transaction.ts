@@ -1,9 +1,11 @@
 import type { ClientBase, Pool, PoolClient } from 'pg'
+import type { Allowance } from '../../actors/leave.ts'
 import { type DeadLetter, insertDeadLetters } from './dead-letters.ts'
 import { insertDecisions, type NewDecision } from './decisions.ts'
 import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unread.ts'
 import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
 import { insertActions, type NewAction } from './insert-actions.ts'
+import { type LeaveWrites, lockAllowances, writeLeaves } from './leaves.ts'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
 import { DEADLINE_LANE } from './timers.ts'
 import { inTransaction } from './transaction.ts'
@@ -79,6 +81,15 @@ export class TurnTransaction {
 
   insertDeadLetters(letters: readonly DeadLetter[]): Promise<void> {
     return insertDeadLetters(this.client, letters)
+  }
+
+  allowances(types: readonly string[], except: readonly string[]): Promise<Map<string, Allowance>> {
+    return lockAllowances(this.client, types, except)
+  }
+
+  /** Writes leave to send; returns the ids claimed, fewer where a version was not what was expected. */
+  writeLeaves(writes: LeaveWrites): Promise<string[]> {
+    return writeLeaves(this.client, writes)
   }
 
   markApplied(facts: readonly DueFact[]): Promise<void> {

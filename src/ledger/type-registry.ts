@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { Terms } from '../../actors/action.ts'
+import type { Limits } from '../../actors/leave.ts'
 import { durationMs } from '../duration.ts'
 import type { Mistake } from '../errors.ts'
 import { laneOf, slicesOf } from './placement.ts'
@@ -20,10 +21,15 @@ export interface RegisteredType {
   url: string
   secret: string
   lane: string
+  /** The lane that the types of a tenant with this destination share; their breaker is one. */
+  destination: string
   /** The partition of each slice of the lane; index with `sliceOf(id, slices.length)`. */
   slices: readonly number[]
   terms: Terms
   timeoutMs: number
+  limits: Limits
+  /** Each POST is asked for in a turn before it begins: the type has a limit, or must not be repeated blindly. */
+  needsLeave: boolean
   /** What is wrong with an action's parameters; empty when nothing is. */
   validate(parameters: unknown): Mistake[]
 }
@@ -49,12 +55,14 @@ interface RawType {
   timeout: string | null
   expires_after: string | null
   max_in_flight: number | null
+  rate_limit: { limit: number; per: string } | null
+  resend: 'always' | 'never'
   awaits_outcome: boolean
   changed: string
 }
 
 const COLUMNS = `id, tenant, name, provider, domain, active, parameters_schema, delivery_webhook, secret, retry_policy,
-  timeout, expires_after, max_in_flight, awaits_outcome, updated_at::text as changed`
+  timeout, expires_after, max_in_flight, rate_limit, resend, awaits_outcome, updated_at::text as changed`
 
 /** How often changes are asked for; a secret or URL in use is never older than a second. */
 const REFRESH_MS = 500
@@ -166,7 +174,12 @@ export class TypeRegistry {
   }
 
   #keep(row: RawType): void {
-    const lane = laneOf(row.tenant, row.delivery_webhook)
+    const limits = limitsOf(row)
+    const isLimited = limits.maxInFlight !== null || limits.rate !== null
+    // A limited type has a lane of its own: while it waits for its limit, no other type waits behind it.
+    const destination = laneOf(row.tenant, row.delivery_webhook)
+    const lane = isLimited ? laneOf(row.tenant, row.delivery_webhook, row.id) : destination
+    const mayRepeat = row.resend === 'always'
     const delays = row.retry_policy?.delays ?? DEFAULT_DELAYS
     this.#byId.set(row.id, {
       id: row.id,
@@ -178,18 +191,30 @@ export class TypeRegistry {
       url: row.delivery_webhook,
       secret: this.#options.openSecret(row.secret),
       lane,
-      slices: slicesOf(lane, this.#options.partitions, row.max_in_flight !== null),
+      destination,
+      slices: slicesOf(lane, this.#options.partitions, isLimited),
       terms: {
         delaysMs: delays.map((delay) => durationMs(delay) ?? 0),
         jitter: row.retry_policy?.jitter ?? 0,
         awaitsOutcome: row.awaits_outcome,
         expiresAfterMs: durationMs(row.expires_after ?? DEFAULT_EXPIRES_AFTER) ?? 0,
+        mayRepeat,
       },
+      limits,
+      needsLeave: isLimited || !mayRepeat,
       timeoutMs: durationMs(row.timeout ?? DEFAULT_TIMEOUT) ?? 0,
       validate: lazy(() => this.#options.compile(row.parameters_schema)),
       changed: row.changed,
     })
     if (row.active) this.#idByName.set(key(row.tenant, row.name), row.id)
+  }
+}
+
+function limitsOf(row: RawType): Limits {
+  const rate = row.rate_limit
+  return {
+    maxInFlight: row.max_in_flight,
+    rate: rate === null ? null : { limit: rate.limit, perMs: durationMs(rate.per) ?? 0 },
   }
 }
 

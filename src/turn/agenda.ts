@@ -15,6 +15,8 @@ export interface Result {
 /** What one turn looks at. */
 export interface Work {
   results: Result[]
+  /** Actions that ask for leave to be sent, or of which an earlier owner may have sent them. */
+  asks: HeldAction[]
   /** Partitions that were said to have facts waiting. */
   facts: number[]
   /** Partitions that were said to have events waiting. */
@@ -24,10 +26,12 @@ export interface Work {
 }
 
 const RESULTS_A_TURN = 256
+const ASKS_A_TURN = 256
 
 /** Everything the next turn must look at, and the bell that wakes the loop. */
 export class Agenda {
   readonly #results: Result[] = []
+  readonly #asks: HeldAction[] = []
   readonly #facts = new Set<number>()
   readonly #events = new Set<number>()
   #isTick = false
@@ -37,6 +41,11 @@ export class Agenda {
 
   addResult(result: Result): void {
     this.#results.push(result)
+    this.#ring()
+  }
+
+  addAsk(held: HeldAction): void {
+    this.#asks.push(held)
     this.#ring()
   }
 
@@ -66,17 +75,16 @@ export class Agenda {
   }
 
   get isEmpty(): boolean {
-    return this.#results.length === 0 && this.#facts.size === 0 && this.#events.size === 0 && !this.#isTick
+    return this.#results.length === 0 && this.#hasOnlyResults
   }
 
   /** Nothing but results, and fewer than make a full turn. */
   get isSmall(): boolean {
-    return (
-      this.#results.length < RESULTS_A_TURN &&
-      this.#facts.size === 0 &&
-      this.#events.size === 0 &&
-      !this.#isTick
-    )
+    return this.#results.length < RESULTS_A_TURN && this.#hasOnlyResults
+  }
+
+  get #hasOnlyResults(): boolean {
+    return this.#asks.length === 0 && this.#facts.size === 0 && this.#events.size === 0 && !this.#isTick
   }
 
   /** Resolves when there is something to look at. */
@@ -90,6 +98,7 @@ export class Agenda {
   take(): Work {
     const work = {
       results: this.#results.splice(0, RESULTS_A_TURN),
+      asks: this.#asks.splice(0, ASKS_A_TURN),
       facts: [...this.#facts],
       events: [...this.#events],
       isTick: this.#isTick,
@@ -106,7 +115,7 @@ export class Agenda {
     this.#inTurn = 0
   }
 
-  /** The turn failed: all of its work is to be looked at again, results first. */
+  /** The turn failed: its work is to be looked at again, results first; what asked for leave is loaded again. */
   putBack(work: Work): void {
     this.#inTurn = 0
     this.#results.unshift(...work.results)
@@ -121,6 +130,7 @@ export class Agenda {
     this.#inTurn = 0
     this.#facts.clear()
     this.#events.clear()
+    this.#asks.length = 0
     return this.#results.splice(0)
   }
 

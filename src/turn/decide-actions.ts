@@ -57,7 +57,8 @@ function messages(subject: Subject, facts: readonly DueFact[]): Told[] {
     .flatMap((fact) => factMessage(fact))
   const deadline: Told[] =
     subject.isOverdue && !subject.isOnWire ? [{ message: { kind: 'deadline' }, detail: null }] : []
-  return [...results, ...told, ...deadline]
+  const doubt: Told[] = subject.isInDoubt ? [{ message: { kind: 'ambiguous' }, detail: null }] : []
+  return [...results, ...told, ...doubt, ...deadline]
 }
 
 /** What a fact says to the state machine; a pull says nothing to it. Its body was checked when it was accepted. */
@@ -128,7 +129,7 @@ function hear(
       reason: 'internal',
       error: String(error),
     })
-    const terms = { delaysMs: [], jitter: 0, awaitsOutcome: true, expiresAfterMs: 0 }
+    const terms = { delaysMs: [], jitter: 0, awaitsOutcome: true, expiresAfterMs: 0, mayRepeat: true }
     const decision = decide(state, { kind: 'internal' }, terms, moment)
     return decision.kind === 'changed' ? decision.next : null
   }

@@ -22,6 +22,7 @@ export function disown(engine: Engine, work: Work, owned: readonly number[], fen
   engine.lost.add(work.results.filter(({ held }) => held.isLost || !isOurs(held.p)))
   // What was handed over must not be looked at again if this turn fails.
   work.results = work.results.filter(({ held }) => !held.isLost && isOurs(held.p))
+  work.asks = work.asks.filter((held) => !held.isLost && isOurs(held.p))
   return {
     ...work,
     facts: (work.isTick ? fence.partitions : work.facts).filter(isOurs),
@@ -30,7 +31,7 @@ export function disown(engine: Engine, work: Work, owned: readonly number[], fen
   }
 }
 
-/** Forgets everything held of these partitions; returns what is on the wire, with its remaining ms. */
+/** Forgets everything held of these partitions; returns what was sent and is not recorded, with its remaining ms. */
 export function letGo(engine: Engine, partitions: readonly number[]): { id: string; remainingMs: number }[] {
   const lost = new Set(partitions)
   const now = performance.now()
@@ -38,8 +39,12 @@ export function letGo(engine: Engine, partitions: readonly number[]): { id: stri
   engine.lanes.drop((action) => lost.has(action.p))
   for (const action of [...engine.held.values()].filter((held) => lost.has(held.p))) {
     action.isLost = true
-    if (action.wireUntil !== null)
-      onWire.push({ id: action.id, remainingMs: Math.ceil(Math.max(0, action.wireUntil - now)) + 1_000 })
+    if (action.place === 'asking') engine.lanes.done(action, false)
+    // A result that is back but not committed counts too: its next owner must hear of it before it looks.
+    if (action.place !== 'queued') {
+      const remainingMs = action.wireUntil === null ? 0 : Math.max(0, action.wireUntil - now)
+      onWire.push({ id: action.id, remainingMs: Math.ceil(remainingMs) + 1_000 })
+    }
     engine.held.release(action.id)
   }
   return onWire

@@ -33,6 +33,10 @@ export interface Engine extends Parts {
   lost: LostResults
   /** Actions on the wire for which a cancel or a retry waits; their facts are not loaded again before the result. */
   waitingOnWire: Set<string>
+  /** Actions that must not be sent twice, claimed by this worker and certainly not sent yet. */
+  unsent: Set<string>
+  /** When the next POST of a type with a rate may begin, by the monotonic clock. */
+  paces: Map<string, number>
   /** The ledger's clock minus this machine's, in ms, as the last fence showed it. */
   clockOffsetMs: number
   /** False while the worker is stopping: nothing more is sent. */

@@ -8,6 +8,7 @@ import {
 } from '../ledger/lanes-due.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import { SLEEP_LANE } from '../ledger/timers.ts'
+import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
 import { sliceKey } from './held.ts'
 
@@ -235,7 +236,7 @@ export class Feeder {
 
   /** Holds and queues what is still ours; returns the rows of each slice. */
   #admit(rows: readonly ActionRow[]): Map<string, ActionRow[]> {
-    const { held, lanes, ownership } = this.#engine()
+    const { held, lanes, ownership, registry } = this.#engine()
     const found = new Map<string, ActionRow[]>()
     for (const row of rows) {
       const key = sliceKey(row)
@@ -243,7 +244,7 @@ export class Feeder {
       if (known === undefined) found.set(key, [row])
       else known.push(row)
       const action = ownership.owns(row.p) ? held.admit(row) : null
-      if (action !== null) lanes.push(action)
+      if (action !== null) lanes.push(action, capOf(registry.cached(row.type), row.lane))
     }
     return found
   }
@@ -251,4 +252,9 @@ export class Feeder {
 
 function lastOfEach(met: readonly MetSlice[]): MetSlice[] {
   return [...new Map(met.map((slice) => [slice.p, slice])).values()]
+}
+
+/** Most of a lane on the wire: what its type says where the lane is the type's own. */
+function capOf(type: RegisteredType | undefined, lane: string): number | undefined {
+  return type?.lane === lane ? (type.limits.maxInFlight ?? undefined) : undefined
 }

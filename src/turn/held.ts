@@ -1,7 +1,10 @@
 import type { ActionRow } from '../ledger/rows.ts'
 
-/** Where a held action is: waiting for its turn to be sent, being sent, or sent with its result not yet committed. */
-export type Place = 'queued' | 'on-wire' | 'result-waiting'
+/**
+ * Where a held action is: waiting for its turn to be sent, asking for leave to be sent, being sent, or sent with its
+ * result not yet committed.
+ */
+export type Place = 'queued' | 'asking' | 'on-wire' | 'result-waiting'
 
 export interface HeldAction {
   id: string
@@ -11,6 +14,8 @@ export interface HeldAction {
   row: ActionRow
   /** When its POST is over at the latest, by the monotonic clock; null unless on the wire. */
   wireUntil: number | null
+  /** It has leave to be sent until this, by the monotonic clock; null where it has none or needs none. */
+  leaveUntil: number | null
   /** Its partition went to another worker: what comes back is the new owner's to hear. */
   isLost: boolean
   /** The row may not be what the ledger has, after a commit whose result is unknown: read it again. */
@@ -77,6 +82,7 @@ export class Held {
       place: 'queued',
       row,
       wireUntil: null,
+      leaveUntil: null,
       isLost: false,
       isStale: false,
     }

@@ -1,11 +1,14 @@
+import type { Allowance } from '../../actors/leave.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact } from '../ledger/facts-waiting.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import type { Fence, TurnTransaction } from '../ledger/turn-transaction.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Result } from './agenda.ts'
+import type { Asking } from './decide-leave.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
+import type { HeldAction } from './held.ts'
 
 const FACTS_A_TURN = 256
 const OVERDUE_A_PARTITION = 100
@@ -18,6 +21,8 @@ export interface Subject {
   results: Result[]
   facts: DueFact[]
   isOverdue: boolean
+  /** An earlier owner may have sent it, and will not say any more; the type forbids to try again. */
+  isInDoubt: boolean
   /** What came of its POST is not known to this turn, so cancel, retry and deadline wait. */
   isOnWire: boolean
   /** It was taken out of the lanes, and goes back once the turn has committed, if it is still to be sent. */
@@ -26,6 +31,9 @@ export interface Subject {
 
 export interface Loaded {
   subjects: Subject[]
+  /** Actions that ask for leave to be sent, and what their limited types use already. */
+  asking: Asking[]
+  allowances: Map<string, Allowance>
   /** Facts whose action no longer exists; they are only marked. */
   strayFacts: DueFact[]
   /** Events to decide on now, each partition's in order. */
@@ -45,13 +53,16 @@ export async function load(
   fence: Fence,
 ): Promise<Loaded> {
   const overdue = work.isTick ? await tx.overdue(fence.partitions, OVERDUE_A_PARTITION) : []
-  const facts = await loadFacts(engine, tx, work, overdue)
-  const subjects = await gather(engine, tx, work.results, facts, overdue)
+  const { asking, inDoubt } = sortAsks(engine, work.asks)
+  const facts = await loadFacts(engine, tx, work, [...overdue, ...inDoubt])
+  const subjects = await gather(engine, tx, { results: work.results, facts, overdue, inDoubt })
   const { events, moreEvents } = await loadEvents(tx, work.events)
   const types = await typesFor(engine, events)
   const strayFacts = facts.filter((fact) => !subjects.has(fact.actionId))
   return {
     subjects: [...subjects.values()],
+    asking,
+    allowances: await loadAllowances(tx, asking, work.results),
     strayFacts,
     events,
     moreEvents,
@@ -60,30 +71,63 @@ export async function load(
   }
 }
 
-/** Facts of our partitions, and all those of actions that are about to expire: none may end before it was read. */
+/** Whether a POST of this action may have begun that this worker knows nothing of, and that must not be repeated. */
+export function isInDoubt(engine: Engine, held: HeldAction, type: RegisteredType): boolean {
+  const { claimed, state } = held.row
+  return !type.terms.mayRepeat && claimed !== null && claimed > state.attempt && !engine.unsent.has(held.id)
+}
+
+function sortAsks(engine: Engine, asks: readonly HeldAction[]) {
+  const asking: Asking[] = []
+  const inDoubt: ActionRow[] = []
+  for (const held of asks) {
+    const type = engine.registry.cached(held.row.type)!
+    if (isInDoubt(engine, held, type)) inDoubt.push(held.row)
+    else asking.push({ held, type })
+  }
+  return { asking, inDoubt }
+}
+
+async function loadAllowances(tx: TurnTransaction, asking: readonly Asking[], results: readonly Result[]) {
+  const limited = asking.filter(({ type }) => type.limits.maxInFlight !== null || type.limits.rate !== null)
+  if (limited.length === 0) return new Map<string, Allowance>()
+  const over = [...limited.map(({ held }) => held.id), ...results.map(({ held }) => held.id)]
+  return tx.allowances([...new Set(limited.map(({ type }) => type.id))], over)
+}
+
+/** Facts of our partitions, and all those of actions that are about to end: none may end before it was read. */
 async function loadFacts(
   engine: Engine,
   tx: TurnTransaction,
   work: OwnWork,
-  overdue: ActionRow[],
+  ending: readonly ActionRow[],
 ): Promise<DueFact[]> {
   const waiting =
     work.facts.length === 0 ? [] : await tx.facts(work.facts, [...engine.waitingOnWire], FACTS_A_TURN)
-  const ofOverdue = await tx.factsOf(overdue.map((row) => row.id))
+  const ofEnding = await tx.factsOf(ending.map((row) => row.id))
   const known = new Set(waiting.map((fact) => fact.seq))
-  return [...waiting, ...ofOverdue.filter((fact) => !known.has(fact.seq))]
+  return [...waiting, ...ofEnding.filter((fact) => !known.has(fact.seq))]
+}
+
+interface Gathered {
+  results: readonly Result[]
+  facts: readonly DueFact[]
+  overdue: readonly ActionRow[]
+  inDoubt: readonly ActionRow[]
 }
 
 async function gather(
   engine: Engine,
   tx: TurnTransaction,
-  results: readonly Result[],
-  facts: readonly DueFact[],
-  overdue: readonly ActionRow[],
+  { results, facts, overdue, inDoubt }: Gathered,
 ): Promise<Map<string, Subject>> {
   const reserved = reserve(engine, [...facts.map((fact) => fact.actionId), ...overdue.map((row) => row.id)])
   const fresh = new Map(overdue.map((row) => [row.id, row]))
-  const ids = new Set([...results.map(({ held }) => held.id), ...facts.map((fact) => fact.actionId)])
+  const ids = new Set([
+    ...results.map(({ held }) => held.id),
+    ...facts.map((fact) => fact.actionId),
+    ...inDoubt.map((row) => row.id),
+  ])
   const unread = [...ids].filter((id) => !fresh.has(id) && (engine.held.get(id)?.isStale ?? true))
   for (const row of await tx.rows(unread)) fresh.set(row.id, row)
   const answered = new Set(results.map(({ held }) => held.id))
@@ -100,11 +144,13 @@ async function gather(
       results: [],
       facts: [],
       isOverdue: false,
+      isInDoubt: false,
       isOnWire,
       isReserved: reserved.has(id),
     })
   }
   for (const row of overdue) subjects.get(row.id)!.isOverdue = true
+  for (const { id } of inDoubt) subjects.get(id)!.isInDoubt = true
   for (const result of results) subjects.get(result.held.id)?.results.push(result)
   for (const fact of facts) subjects.get(fact.actionId)?.facts.push(fact)
   const types = await engine.registry.byIds([...subjects.values()].map(({ row }) => row.type))

@@ -1,4 +1,5 @@
 import type { AttemptResult } from '../../actors/action.ts'
+import { distanceMs } from '../../actors/leave.ts'
 import type { SendAnswer, Target } from '../dispatch/client.ts'
 import { dispatchBody } from '../dispatch/request.ts'
 import { signDispatch } from '../dispatch/signing.ts'
@@ -11,6 +12,8 @@ const UNCOMMITTED_MAX = 1_000
 const UNCOMMITTED_MS = 2_000
 /** A secret or URL in use is no older than this. */
 const TYPES_MS = 1_000
+/** Every lane that is passed over asks again this often, whatever it waits for. */
+const TICK_MS = 1_000
 
 /** Whether this worker may begin a POST at all, now. Every answer no is temporary and spends no attempt. */
 export function maySend(engine: Engine): boolean {
@@ -29,13 +32,96 @@ export function pump(engine: Engine): void {
     const action = engine.lanes.next()
     if (action === null) return
     const type = engine.registry.cached(action.row.type)
-    if (type === undefined || !isStillDue(engine, action)) {
-      engine.lanes.done(action, false)
-      engine.held.release(action.id)
-      continue
-    }
-    post(engine, action, type)
+    if (type === undefined || !isStillDue(engine, action)) leaveOut(engine, action)
+    else if (type.needsLeave && !hasLeave(action)) ask(engine, action)
+    else post(engine, action, type)
   }
+}
+
+function leaveOut(engine: Engine, action: HeldAction): void {
+  engine.lanes.done(action, false)
+  engine.held.release(action.id)
+  hearWaiting(engine, action)
+}
+
+/** A cancel that waited for what this action would come to is heard in the next turn. */
+function hearWaiting(engine: Engine, action: HeldAction): void {
+  if (engine.waitingOnWire.delete(action.id)) engine.agenda.hintFacts(action.p)
+}
+
+const hasLeave = (action: HeldAction): boolean =>
+  action.leaveUntil !== null && performance.now() < action.leaveUntil
+
+/** The next turn says whether the action may be sent, and commits that before it is. */
+function ask(engine: Engine, action: HeldAction): void {
+  action.place = 'asking'
+  engine.agenda.addAsk(action)
+}
+
+/** Sends an action that has leave, in so many ms. From now on it counts as on the wire: a cancel waits for its result. */
+export function beginIn(engine: Engine, action: HeldAction, ms: number): void {
+  action.place = 'on-wire'
+  action.wireUntil = performance.now() + ms + (engine.registry.cached(action.row.type)?.timeoutMs ?? 0)
+  if (ms < 0.5) begin(engine, action)
+  else setTimeout(() => begin(engine, action), ms)
+}
+
+function begin(engine: Engine, action: HeldAction): void {
+  const type = engine.registry.cached(action.row.type)
+  if (action.isLost) {
+    engine.lanes.done(action, false)
+  } else if (type === undefined || !isStillDue(engine, action)) {
+    action.wireUntil = null
+    leaveOut(engine, action)
+  } else if (maySend(engine) && hasLeave(action)) {
+    const lateMs = untilPace(engine, type)
+    if (lateMs > 0) beginIn(engine, action, lateMs)
+    else post(engine, action, type)
+  } else {
+    queueAgain(engine, action)
+  }
+}
+
+/** After a POST that began late, the next ones of its type keep their distance from it and not from its leave. */
+function untilPace(engine: Engine, type: RegisteredType): number {
+  const { rate } = type.limits
+  if (rate === null) return 0
+  const now = performance.now()
+  const at = engine.paces.get(type.id) ?? now
+  if (at > now) return at - now
+  engine.paces.set(type.id, now + distanceMs(rate))
+  return 0
+}
+
+/** An action that may not be sent now is the first of its lane again. */
+function queueAgain(engine: Engine, action: HeldAction): void {
+  action.place = 'queued'
+  action.wireUntil = null
+  engine.lanes.putBack(action)
+  hearWaiting(engine, action)
+}
+
+/** An action that was denied leave waits at the head of its own lane; in a lane that it shares it makes way. */
+export function standBack(engine: Engine, action: HeldAction, retryInMs: number): void {
+  if (action.isLost) return
+  const type = engine.registry.cached(action.row.type)
+  if (type?.lane !== action.lane) {
+    leaveOut(engine, action)
+    engine.feeder.lookIn(action, retryInMs)
+    return
+  }
+  queueAgain(engine, action)
+  parkFor(engine, action.lane, retryInMs)
+}
+
+/** Passes over a lane for so many ms, or until the next tick. */
+function parkFor(engine: Engine, lane: string, ms: number): void {
+  engine.lanes.park(lane)
+  if (ms >= TICK_MS) return
+  setTimeout(() => {
+    engine.lanes.wake(lane)
+    engine.pump()
+  }, ms)
 }
 
 /** Between being loaded and being sent, the partition may have gone and the deadline may have passed. */
@@ -52,6 +138,8 @@ function post(engine: Engine, action: HeldAction, type: RegisteredType): void {
   const body = dispatchBody({ ...action.row, typeName: type.name }, nowMs)
   action.place = 'on-wire'
   action.wireUntil = performance.now() + type.timeoutMs
+  action.leaveUntil = null
+  engine.unsent.delete(action.id)
   engine.client.send({
     target: targetOf(engine, type),
     body,
@@ -100,10 +188,12 @@ function answered(engine: Engine, action: HeldAction, attempt: number, answer: S
 
 /** What an answer means to the state machine: every non-2xx may be tried again, a refused address never. */
 export function attemptResult(answer: SendAnswer): AttemptResult {
-  if (answer.kind === 'failed')
-    return { kind: 'failed', permanent: answer.reason === 'refused_address', retryAfterMs: null }
+  if (answer.kind === 'failed') {
+    const permanent = answer.reason === 'refused_address'
+    return { kind: 'failed', permanent, retryAfterMs: null, unresolved: answer.wasSent }
+  }
   if (answer.status >= 200 && answer.status < 300) return { kind: 'delivered' }
-  return { kind: 'failed', permanent: false, retryAfterMs: answer.retryAfterMs }
+  return { kind: 'failed', permanent: false, retryAfterMs: answer.retryAfterMs, unresolved: false }
 }
 
 function attemptDetail(answer: SendAnswer): Record<string, unknown> {

@@ -1,8 +1,10 @@
 import type { Transition } from '../ledger/transitions.ts'
 import type { Nudge } from '../mailbox/nudge.ts'
 import type { Work } from './agenda.ts'
+import { BEGIN_WITHIN_MS } from './decide-leave.ts'
 import type { Engine } from './engine.ts'
 import type { HeldAction } from './held.ts'
+import { beginIn, standBack } from './send.ts'
 import type { TurnReport } from './turn.ts'
 
 /** An action due again sooner than this is watched by a timer; later ones are found by the sweep. */
@@ -17,12 +19,32 @@ export function settle(engine: Engine, work: Work, report: TurnReport): void {
   // What was kept out of the lanes and is still to be sent is found again; what ended is not there to be found.
   for (const { row } of report.reserved) engine.feeder.look({ p: row.p, lane: row.lane })
   for (const transition of report.actions.transitions) follow(engine, transition)
+  settleLeaves(engine, work, report)
   for (const id of report.actions.waiting) engine.waitingOnWire.add(id)
   engine.nudger.nudge(newWork(report))
   if (report.moreFacts) for (const p of work.facts) engine.agenda.hintFacts(p)
   if (report.events.more.length > 0) setTimeout(() => hintEvents(engine, report.events.more), EVENTS_AGAIN_MS)
   engine.feeder.refill()
   engine.pump()
+}
+
+/** Sends what has leave, and lets the lanes of the others wait. */
+function settleLeaves(engine: Engine, work: Work, { leaves, startedAt }: TurnReport): void {
+  for (const { held, inMs, claimed, nextAt } of leaves.granted) {
+    if (claimed !== null) held.row = { ...held.row, claimed, state: { ...held.row.state, nextAt } }
+    held.leaveUntil = startedAt + BEGIN_WITHIN_MS
+    beginIn(engine, held, inMs)
+  }
+  for (const { held, retryInMs } of leaves.denied) standBack(engine, held, retryInMs)
+  const left = new Set([...leaves.granted, ...leaves.denied].map(({ held }) => held))
+  for (const held of work.asks) {
+    if (left.has(held) || held.isLost) continue
+    engine.lanes.done(held, false)
+    engine.held.release(held.id)
+    engine.feeder.look(held)
+  }
+  // A place that was freed is for the first of its lane.
+  if (leaves.freed.length > 0) for (const { held } of work.results) engine.lanes.wake(held.lane)
 }
 
 function hintEvents(engine: Engine, partitions: readonly number[]): void {

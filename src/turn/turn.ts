@@ -3,6 +3,7 @@ import { inTurn, type TurnTransaction } from '../ledger/turn-transaction.ts'
 import type { Work } from './agenda.ts'
 import { type Decided, decideActions } from './decide-actions.ts'
 import { decideEvents, type EventsDecided } from './decide-events.ts'
+import { decideLeaves, type LeavesDecided } from './decide-leave.ts'
 import { disown } from './disown.ts'
 import type { Engine } from './engine.ts'
 import { load, type Subject } from './load.ts'
@@ -15,6 +16,9 @@ const isSendable = (status: Status) => status === 'pending' || status === 'retry
 export interface TurnReport {
   actions: Decided
   events: EventsDecided
+  leaves: LeavesDecided
+  /** When the turn began, by the monotonic clock. */
+  startedAt: number
   /** More facts wait than this turn took. */
   moreFacts: boolean
   /** Actions that were kept out of the lanes while they were decided on. */
@@ -30,6 +34,7 @@ export interface TurnReport {
  */
 export async function turn(engine: Engine, work: Work): Promise<'committed' | 'buried'> {
   const owned = engine.ownership.list()
+  const startedAt = performance.now()
   let attempted: string[] = []
   try {
     const end = await inTurn(engine.pool, engine.ownership.id, async (tx, fence): Promise<TurnReport> => {
@@ -38,12 +43,20 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
       const loaded = await load(engine, tx, mine, fence)
       const actions = decideActions(loaded, fence.now)
       const events = decideEvents(loaded, engine.rules)
+      const leaves = decideLeaves(
+        loaded.asking,
+        loaded.subjects,
+        loaded.allowances,
+        actions.transitions,
+        fence.now,
+      )
       attempted = actions.transitions.map((transition) => transition.id)
-      await write(tx, actions, events)
+      for (const { id } of leaves.claims) engine.unsent.add(id)
+      await write(tx, actions, events, leaves)
       const reserved = loaded.subjects.filter(
         ({ isReserved, row }) => isReserved && isSendable(row.state.status),
       )
-      return { actions, events, moreFacts: loaded.moreFacts, reserved }
+      return { actions, events, leaves, startedAt, moreFacts: loaded.moreFacts, reserved }
     })
     if (end.kind === 'buried') return 'buried'
     // Committed: only now may anything follow from it.
@@ -51,6 +64,7 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
     return 'committed'
   } catch (error) {
     distrust(engine, attempted)
+    askAgain(engine, work)
     throw error
   } finally {
     engine.held.freeReserved()
@@ -58,11 +72,16 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
 }
 
 /** All of a turn's writes; the order is that of the ledger's dependencies, and one transaction holds them all. */
-async function write(tx: TurnTransaction, actions: Decided, events: EventsDecided): Promise<void> {
-  const written = new Set(await tx.write(actions.transitions))
+async function write(
+  tx: TurnTransaction,
+  actions: Decided,
+  events: EventsDecided,
+  leaves: LeavesDecided,
+): Promise<void> {
+  const written = new Set([...(await tx.write(actions.transitions)), ...(await tx.writeLeaves(leaves))])
   // Somebody else wrote a row of ours: a defect or a zombie, never ordinary traffic. Nothing of this turn may stay.
-  const foreign = actions.transitions.filter((transition) => !written.has(transition.id))
-  if (foreign.length > 0) throw new VersionMismatch(foreign.map((transition) => transition.id))
+  const foreign = [...actions.transitions, ...leaves.claims].filter(({ id }) => !written.has(id))
+  if (foreign.length > 0) throw new VersionMismatch(foreign.map(({ id }) => id))
   await tx.insertDeadLetters(actions.broken)
   await tx.insert(events.actions)
   await tx.insertDecisions(events.decisions)
@@ -81,5 +100,15 @@ function distrust(engine: Engine, ids: readonly string[]): void {
   for (const id of ids) {
     const held = engine.held.get(id)
     if (held !== undefined) held.isStale = true
+  }
+}
+
+/** Whether they were given leave is not known: they are loaded again, and ask again. */
+function askAgain(engine: Engine, work: Work): void {
+  for (const held of work.asks.splice(0)) {
+    if (held.isLost || held.place !== 'asking') continue
+    engine.lanes.done(held, false)
+    engine.held.release(held.id)
+    engine.feeder.look(held)
   }
 }

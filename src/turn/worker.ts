@@ -57,6 +57,8 @@ export class Worker {
       feeder: new Feeder(() => this.#engine),
       lost: new LostResults(options),
       waitingOnWire: new Set(),
+      unsent: new Set(),
+      paces: new Map(),
       clockOffsetMs: 0,
       isSending: true,
       pump: () => pump(this.#engine),
@@ -115,6 +117,7 @@ export class Worker {
   #lookEverywhere(): void {
     const { agenda, feeder, log } = this.#engine
     agenda.tick()
+    this.#engine.lanes.wake()
     void feeder
       .sweep()
       .catch((error) => log.warn({ error: String(error) }, 'the sweep failed; the next one is in a second'))

@@ -19,6 +19,7 @@ const terms: Terms = {
   delaysMs: [30_000, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR],
   jitter: 0,
   awaitsOutcome: true,
+  mayRepeat: true,
   expiresAfterMs: 72 * HOUR,
 }
 const T0 = Date.UTC(2026, 10, 21)
@@ -27,11 +28,11 @@ const fresh = () => accepted(T0, T0 + terms.expiresAfterMs)
 
 const failure = (
   attempt: number,
-  more: Partial<{ permanent: boolean; retryAfterMs: number }> = {},
+  more: Partial<{ permanent: boolean; retryAfterMs: number; unresolved: boolean }> = {},
 ): Message => ({
   kind: 'result',
   attempt,
-  result: { kind: 'failed', permanent: false, retryAfterMs: null, ...more },
+  result: { kind: 'failed', permanent: false, retryAfterMs: null, unresolved: false, ...more },
 })
 const success = (attempt: number): Message => ({ kind: 'result', attempt, result: { kind: 'delivered' } })
 const outcome = (status: (typeof OUTCOME_STATUSES)[number], result: unknown = null): Message => ({

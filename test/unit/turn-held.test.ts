@@ -20,6 +20,7 @@ const row = (id: string, p = 1, lane = '7') => ({
   confidence: null,
   lane,
   p,
+  claimed: null,
   state: accepted(0, 1),
 })
 
@@ -159,12 +160,17 @@ describe('small things that others rely on', () => {
 
   it('only a refused address is permanent', () => {
     const failed = (reason: 'timeout' | 'refused_address') =>
-      attemptResult({ kind: 'failed', reason, message: '', latencyMs: 1 })
+      attemptResult({ kind: 'failed', reason, message: '', latencyMs: 1, wasSent: true })
     expect(failed('timeout')).to.include({ permanent: false })
     expect(failed('refused_address')).to.include({ permanent: true })
     for (const status of [301, 400, 404, 410, 500]) {
       const answer = { kind: 'answered' as const, status, latencyMs: 1, retryAfterMs: 5, excerpt: '' }
-      expect(attemptResult(answer)).to.deep.equal({ kind: 'failed', permanent: false, retryAfterMs: 5 })
+      expect(attemptResult(answer)).to.deep.equal({
+        kind: 'failed',
+        permanent: false,
+        retryAfterMs: 5,
+        unresolved: false,
+      })
     }
   })
 

@@ -33,6 +33,14 @@ const RetryPolicy = Type.Object({
   ),
 })
 
+const RateLimit = Type.Object(
+  {
+    limit: Type.Integer({ minimum: 1, maximum: 100_000 }),
+    per: Duration,
+  },
+  { description: 'At most `limit` POSTs begin within any `per`, evenly, over all workers.' },
+)
+
 const Fields = {
   description: Type.Optional(Nullable(Type.String({ maxLength: 2_000 }))),
   parameters_schema: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
@@ -48,7 +56,22 @@ const Fields = {
   retry_policy: Type.Optional(Nullable(RetryPolicy)),
   timeout: Type.Optional(Nullable(Duration)),
   expires_after: Type.Optional(Nullable(Duration)),
-  max_in_flight: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 10_000 }))),
+  max_in_flight: Type.Optional(
+    Nullable(
+      Type.Integer({
+        minimum: 1,
+        maximum: 10_000,
+        description: 'Most POSTs of this type at a time, over all workers.',
+      }),
+    ),
+  ),
+  rate_limit: Type.Optional(Nullable(RateLimit)),
+  resend: Type.Optional(
+    Type.Union([Type.Literal('always'), Type.Literal('never')], {
+      description:
+        '`never`: after a POST whose result is not known (a timeout, a cut connection, a worker that died) the action ends as failed with the reason `ambiguous` instead of being sent again.',
+    }),
+  ),
   awaits_outcome: Type.Optional(Type.Boolean()),
 }
 
@@ -76,6 +99,8 @@ const ActionTypeSchema = Type.Object({
   timeout: Type.String(),
   expires_after: Type.String(),
   max_in_flight: Nullable(Type.Integer()),
+  rate_limit: Nullable(Type.Object({ limit: Type.Integer(), per: Type.String() })),
+  resend: Type.Union([Type.Literal('always'), Type.Literal('never')]),
   awaits_outcome: Type.Boolean(),
   active: Type.Boolean(),
   created_at: Type.String(),
@@ -102,6 +127,8 @@ function view(type: ActionType, secret?: string): Static<typeof ActionTypeSchema
     timeout: type.timeout ?? DEFAULT_TIMEOUT,
     expires_after: type.expires_after ?? DEFAULT_EXPIRES_AFTER,
     max_in_flight: type.max_in_flight ?? null,
+    rate_limit: type.rate_limit ?? null,
+    resend: type.resend,
     awaits_outcome: type.awaits_outcome,
     active: type.active,
     created_at: type.created_at.toISOString(),
@@ -136,6 +163,8 @@ export const postActionType = route({
       timeout: null,
       expires_after: null,
       max_in_flight: null,
+      rate_limit: null,
+      resend: 'always',
       awaits_outcome: true,
       ...fieldsOf(rest),
       provider,
@@ -257,6 +286,7 @@ function costText(cost: string | number | null | undefined): string | null {
 /** What a schema alone cannot say: ranges of durations, a URL that may be sent to, parameters that compile. */
 function check(body: Change, deps: WebDeps): void {
   within('/timeout', body.timeout, 100, 120_000, '"100ms" to "120s"')
+  within('/rate_limit/per', body.rate_limit?.per, 10, 24 * 3_600_000, '"10ms" to "24h"')
   within('/expires_after', body.expires_after, 1_000, 90 * 86_400_000, '"1s" to "90d"')
   for (const [index, delay] of (body.retry_policy?.delays ?? []).entries()) {
     within(`/retry_policy/delays/${index}`, delay, 0, 7 * 86_400_000, 'at most "7d"')

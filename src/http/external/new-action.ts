@@ -126,6 +126,7 @@ export function readBack(row: NewAction, type: RegisteredType, acceptedAt: numbe
     confidence: row.confidence,
     lane: row.lane,
     p: row.p,
+    claimed: null,
     state: accepted(due, row.expiresAt ?? due + row.expiresAfterMs),
     typeName: type.name,
     provider: type.provider,

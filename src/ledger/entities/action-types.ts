@@ -6,6 +6,12 @@ export interface RetryPolicyText {
   jitter: number
 }
 
+/** At most `limit` POSTs within any `per`, a duration as its author wrote it. */
+export interface RateLimitText {
+  limit: number
+  per: string
+}
+
 /** A capability of an outside system: where to send, what parameters it takes, how failures are repeated. */
 export const ActionType = defineEntity({
   name: 'ActionType',
@@ -26,6 +32,9 @@ export const ActionType = defineEntity({
     timeout: p.string().nullable(),
     expires_after: p.string().nullable(),
     max_in_flight: p.integer().nullable(),
+    rate_limit: p.json().$type<RateLimitText>().columnType('json').nullable(),
+    /** `never`: a POST whose result is not known is not sent again. */
+    resend: p.enum(['always', 'never']).columnType('text').default('always'),
     awaits_outcome: p.boolean().default(true),
     active: p.boolean().default(true),
     created_at: p.datetime().onCreate(() => new Date()),
