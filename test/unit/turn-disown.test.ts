@@ -1,0 +1,37 @@
+import { expect } from 'chai'
+import { Lanes } from '../../src/dispatch/lanes.ts'
+import type { ActionRow } from '../../src/ledger/rows.ts'
+import { letGo } from '../../src/turn/disown.ts'
+import type { Engine } from '../../src/turn/engine.ts'
+import { Held, type HeldAction, type Place } from '../../src/turn/held.ts'
+
+/** A worker that holds one action of partition 1 at each place, and one of partition 2. */
+function holding(): { engine: Engine; held: Held } {
+  const held = new Held()
+  const lanes = new Lanes<HeldAction>(8)
+  const hold = (id: string, p: number, place: Place, wireUntil: number | null) => {
+    const row = { id, p, lane: '7', parameters: '{}' } as unknown as ActionRow
+    Object.assign(held.admit(row)!, { place, wireUntil })
+  }
+  hold('queued', 1, 'queued', null)
+  hold('on-wire', 1, 'on-wire', performance.now() + 5_000)
+  hold('result-waiting', 1, 'result-waiting', null)
+  hold('elsewhere', 2, 'on-wire', performance.now() + 5_000)
+  return { engine: { held, lanes } as unknown as Engine, held }
+}
+
+describe('partitions that are let go', () => {
+  it('put off what is on the wire, and results that were not committed: the next owner hears of them first', () => {
+    const { engine } = holding()
+    const putOff = letGo(engine, [1])
+    expect(putOff.map(({ id }) => id)).to.deep.equal(['on-wire', 'result-waiting'])
+    expect(putOff[0]!.remainingMs).to.be.within(5_000, 6_001)
+    expect(putOff[1]!.remainingMs).to.equal(1_000)
+  })
+
+  it('leave nothing held of them, and everything of the others', () => {
+    const { engine, held } = holding()
+    letGo(engine, [1])
+    expect([...held.values()].map(({ id }) => id)).to.deep.equal(['elsewhere'])
+  })
+})
