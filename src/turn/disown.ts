@@ -41,7 +41,7 @@ export function letGo(engine: Engine, partitions: readonly number[]): { id: stri
     action.isLost = true
     if (action.place === 'asking') engine.lanes.done(action, false)
     // A result that is back but not committed counts too: its next owner must hear of it before it looks.
-    if (action.place !== 'queued') {
+    if (action.place === 'on-wire' || action.place === 'result-waiting') {
       const remainingMs = action.wireUntil === null ? 0 : Math.max(0, action.wireUntil - now)
       onWire.push({ id: action.id, remainingMs: Math.ceil(remainingMs) + 1_000 })
     }
