@@ -103,8 +103,7 @@ export class Held {
     const slice = this.#bySlice.get(sliceKey(held))
     slice?.delete(id)
     if (slice?.size === 0) this.#bySlice.delete(sliceKey(held))
-    // Without an open load nobody can bring the row as it was, so nothing needs remembering.
-    if (this.#open.size > 0) this.#tombstones.set(id, this.#clock)
+    this.#bury(id)
   }
 
   /** Keeps an action from being taken until `freeReserved`, because a turn is deciding whether it may be sent at all. */
@@ -113,7 +112,9 @@ export class Held {
     this.#reserved.add(id)
   }
 
+  /** The turn has ended; a load that was asked before that may still bring the rows as they were. */
   freeReserved(): void {
+    for (const id of this.#reserved) this.#bury(id)
     this.#reserved.clear()
   }
 
@@ -127,6 +128,14 @@ export class Held {
     const all = [...this.#held.values()]
     for (const held of all) this.release(held.id)
     return all
+  }
+
+  // Without an open load nobody can bring the row as it was, so nothing needs remembering.
+  #bury(id: string): void {
+    if (this.#open.size === 0) return
+    // The newest stands last, which is how they are removed.
+    this.#tombstones.delete(id)
+    this.#tombstones.set(id, this.#clock)
   }
 }
 

@@ -66,6 +66,21 @@ describe('what a turn is deciding on', () => {
     held.freeReserved()
     expect(held.admit(row('a'))).to.not.equal(null)
   })
+
+  it('is not taken from a load that was asked before the turn ended, whether it was held or not', () => {
+    for (const wasHeld of [true, false]) {
+      const held = new Held()
+      if (wasHeld) held.admit(row('a'))
+      const before = held.openLoad()
+      held.reserve('a')
+      const during = held.openLoad()
+      held.closeLoad(before)
+      held.freeReserved()
+      expect(held.admit(row('a'))).to.equal(null)
+      held.closeLoad(during)
+      expect(held.admit(row('a'))).to.not.equal(null)
+    }
+  })
 })
 
 describe('the lanes', () => {
