@@ -6,6 +6,7 @@ import { ApiKey, Tenant } from './src/ledger/entities/tenants.ts'
 import { Migration20261121000000_ledger } from './src/ledger/migrations/Migration20261121000000_ledger.ts'
 import { Migration20261121100000_timers } from './src/ledger/migrations/Migration20261121100000_timers.ts'
 import { Migration20261121110000_limits } from './src/ledger/migrations/Migration20261121110000_limits.ts'
+import { Migration20261121120000_breakers } from './src/ledger/migrations/Migration20261121120000_breakers.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
@@ -20,6 +21,7 @@ export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
         Migration20261121000000_ledger,
         Migration20261121100000_timers,
         Migration20261121110000_limits,
+        Migration20261121120000_breakers,
       ],
       snapshot: false,
       silent: true,

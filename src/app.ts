@@ -122,6 +122,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     databaseUrl,
     beatMs: config.beatMs,
     wireMax: config.wireMax,
+    breakerShare: config.breakerShare,
     onReborn(id) {
       void mailbox?.stop()
       openMailbox(id)

@@ -26,6 +26,8 @@ export interface Config {
   headerPrefix: string
   /** Most POSTs on the wire at a time in one worker. */
   wireMax: number
+  /** The share of failed POSTs at which a destination's breaker opens; null: it never does. */
+  breakerShare: number | null
   /** How long a worker's beat keeps it alive without another. */
   beatMs: number
   logLevel: string
@@ -55,6 +57,15 @@ function duration(env: Env, name: string, fallback: number): number {
   const text = env[name]
   if (text === undefined || text === '') return fallback
   return durationMs(text) ?? refuse(name, text, 'a duration such as "15s"')
+}
+
+function share(env: Env, name: string, fallback: number): number | null {
+  const text = env[name]
+  if (text === undefined || text === '') return fallback
+  if (text === 'off') return null
+  const value = Number(text)
+  if (!(value >= 0.05 && value <= 1)) refuse(name, text, '"off" or a share from 0.05 to 1')
+  return value
 }
 
 function url(env: Env, name: string, schemes: string[]): string | null {
@@ -110,6 +121,7 @@ export function readConfig(env: Env = process.env): Config {
     egressAllow: Object.freeze(cidrs(env)),
     headerPrefix: prefix,
     wireMax: whole(env, 'VOLLEY_WIRE_MAX', 512, 8, 10_000),
+    breakerShare: share(env, 'VOLLEY_BREAKER', 0.5),
     beatMs: duration(env, 'VOLLEY_BEAT', 15_000),
     logLevel: level,
     bodyLimitBytes: whole(env, 'VOLLEY_BODY_LIMIT', 5_000_000, 1_000, 100_000_000),

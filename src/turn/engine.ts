@@ -6,6 +6,7 @@ import type { TypeRegistry } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
 import type { Agenda } from './agenda.ts'
+import type { Breakers } from './breakers.ts'
 import type { Feeder } from './feeder.ts'
 import type { Held, HeldAction } from './held.ts'
 import type { LostResults } from './lost-results.ts'
@@ -31,6 +32,7 @@ export interface Engine extends Parts {
   lanes: Lanes<HeldAction>
   feeder: Feeder
   lost: LostResults
+  breakers: Breakers
   /** Actions on the wire for which a cancel or a retry waits; their facts are not loaded again before the result. */
   waitingOnWire: Set<string>
   /** Actions that must not be sent twice, claimed by this worker and certainly not sent yet. */

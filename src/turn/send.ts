@@ -1,5 +1,6 @@
 import type { AttemptResult } from '../../actors/action.ts'
 import { distanceMs } from '../../actors/leave.ts'
+import { isTrouble } from '../dispatch/breaker.ts'
 import type { SendAnswer, Target } from '../dispatch/client.ts'
 import { dispatchBody } from '../dispatch/request.ts'
 import { signDispatch } from '../dispatch/signing.ts'
@@ -29,13 +30,19 @@ export function maySend(engine: Engine): boolean {
 /** Sends what the lanes give, as long as there is room on the wire. Called whenever something may have changed. */
 export function pump(engine: Engine): void {
   while (maySend(engine)) {
-    const action = engine.lanes.next()
+    const action = engine.lanes.next((each) => mayLeaveLane(engine, each))
     if (action === null) return
     const type = engine.registry.cached(action.row.type)
     if (type === undefined || !isStillDue(engine, action)) leaveOut(engine, action)
     else if (type.needsLeave && !hasLeave(action)) ask(engine, action)
     else post(engine, action, type)
   }
+}
+
+/** Whether anything holds back the lane of this action: then it is passed over, and asks again with the next tick. */
+function mayLeaveLane(engine: Engine, action: HeldAction): boolean {
+  const type = engine.registry.cached(action.row.type)
+  return type === undefined || engine.breakers.allows(type)
 }
 
 function leaveOut(engine: Engine, action: HeldAction): void {
@@ -176,6 +183,7 @@ function answered(engine: Engine, action: HeldAction, attempt: number, answer: S
     at: performance.now(),
   }
   logAttempt(engine, result.held, attempt, answer)
+  tellBreaker(engine, action, answer)
   action.wireUntil = null
   if (action.isLost) {
     engine.lost.add([result])
@@ -184,6 +192,13 @@ function answered(engine: Engine, action: HeldAction, attempt: number, answer: S
     engine.agenda.addResult(result)
   }
   pump(engine)
+}
+
+/** An answer that refuses this one action says nothing about the destination; an address that is refused neither. */
+function tellBreaker(engine: Engine, action: HeldAction, answer: SendAnswer): void {
+  const type = engine.registry.cached(action.row.type)
+  if (type === undefined || (answer.kind === 'failed' && answer.reason === 'refused_address')) return
+  engine.breakers.heard(type, !isTrouble(answer.kind === 'answered' ? answer.status : null))
 }
 
 /** What an answer means to the state machine: every non-2xx may be tried again, a refused address never. */

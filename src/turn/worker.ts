@@ -1,6 +1,7 @@
 import { Lanes } from '../dispatch/lanes.ts'
 import type { Nudge } from '../mailbox/nudge.ts'
 import { Agenda } from './agenda.ts'
+import { Breakers } from './breakers.ts'
 import { letGo } from './disown.ts'
 import type { Engine, Parts } from './engine.ts'
 import { Feeder } from './feeder.ts'
@@ -16,6 +17,8 @@ export interface WorkerOptions extends Parts {
   beatMs: number
   /** Most POSTs on the wire at a time. */
   wireMax: number
+  /** The share of failures at which a breaker opens; null: never. */
+  breakerShare: number | null
   /** Called with the worker's new id after a burial: it needs another mailbox. */
   onReborn(id: string): void
 }
@@ -56,6 +59,12 @@ export class Worker {
       lanes: new Lanes<HeldAction>(options.wireMax),
       feeder: new Feeder(() => this.#engine),
       lost: new LostResults(options),
+      breakers: new Breakers({
+        pool: options.pool,
+        log: options.log,
+        share: options.breakerShare,
+        onChange: () => this.#wakeLanes(),
+      }),
       waitingOnWire: new Set(),
       unsent: new Set(),
       paces: new Map(),
@@ -114,10 +123,18 @@ export class Worker {
     while (this.#engine.agenda.uncommitted > 0 && performance.now() < end) await sleep(10)
   }
 
-  #lookEverywhere(): void {
-    const { agenda, feeder, log } = this.#engine
-    agenda.tick()
+  #wakeLanes(): void {
     this.#engine.lanes.wake()
+    this.#engine.pump()
+  }
+
+  #lookEverywhere(): void {
+    const { agenda, breakers, feeder, lanes, log } = this.#engine
+    agenda.tick()
+    lanes.wake()
+    void breakers
+      .refresh()
+      .catch((error) => log.warn({ error: String(error) }, 'the breakers could not be read'))
     void feeder
       .sweep()
       .catch((error) => log.warn({ error: String(error) }, 'the sweep failed; the next one is in a second'))
