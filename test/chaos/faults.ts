@@ -67,6 +67,7 @@ export class Faults {
   ): Promise<void> {
     const way = kind.includes('postgres') ? postgres : redis
     if (kind.endsWith('-cut')) way.cut(share, this.#chance)
+    else if (kind.endsWith('-unheard-commit')) await postgres.unhearCommits(lastsMs)
     else if (kind.endsWith('-half-open')) await way.halfOpen(share, lastsMs, this.#chance)
     else if (kind.endsWith('-kill')) await process.kill()
     else if (kind.endsWith('-end')) await process.end()

@@ -20,6 +20,7 @@ export function figures({ parts, ledger, sends, findings, settleSeconds, seconds
     ['retries forced', bystanders.counts.forced],
     ...Object.entries(client.repeats).map(([why, n]): [string, number] => [`calls repeated, ${why}`, n]),
     ...counted(faults.done.map(({ kind }) => `fault ${kind}`)),
+    ['commits that were not heard of', sum(installation.members.map(({ postgres }) => postgres.unheard))],
     ['faults skipped, nobody was up', faults.skipped],
     ['partitions taken over', ledger.takeovers],
     ['workers, by all their ids', ledger.workers],

@@ -31,7 +31,7 @@ function number(name: 'seed' | 'actions' | 'minutes', least: number, most: numbe
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const seed = number('seed', 0, 2 ** 31)
-const options = { seed, actions: number('actions', 1, 1_000_000), minutes: number('minutes', 1.1, 600), say }
+const options = { seed, actions: number('actions', 1, 1_000_000), minutes: number('minutes', 1.2, 600), say }
 say(`chaos: seed ${seed} (--seed ${seed} repeats the same faults)`)
 try {
   const done = await run(options)

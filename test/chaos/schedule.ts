@@ -15,6 +15,8 @@ export const FAULTS = {
   'worker-postgres-half-open': [2_000, 9_000],
   'web-postgres-cut': [0, 0],
   'web-postgres-half-open': [2_000, 9_000],
+  'worker-postgres-unheard-commit': [1_000, 3_000],
+  'web-postgres-unheard-commit': [1_000, 3_000],
   'worker-redis-cut': [0, 0],
   'worker-redis-half-open': [2_000, 9_000],
   'web-redis-cut': [0, 0],

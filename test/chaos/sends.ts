@@ -56,7 +56,7 @@ export function tallySends({ rows, steps }: LedgerEnd, sends: Sends): Tally {
     const explained = Math.min(left.length, causes.length)
     tally.explained += explained
     tally.unexplained += left.length - explained
-    if (explained < left.length) tally.findings.push(unexplained(row, left, causes))
+    if (explained < left.length) tally.findings.push(unexplained(row, receipts, left, causes))
     for (const step of unseen) tally.findings.push(notReceived(row, step))
   }
   for (const id of received.keys())
@@ -69,9 +69,17 @@ export function tallySends({ rows, steps }: LedgerEnd, sends: Sends): Tally {
   return tally
 }
 
-function unexplained(row: Row, left: readonly Receipt[], causes: readonly Fault[]): Finding {
-  const times = left.map(({ at, answer }) => `${new Date(at).toISOString()} ${answer}`)
-  const text = `POSTs that no attempt records: ${times.join(', ')}; ${causes.length} faults were near`
+function unexplained(
+  row: Row,
+  received: readonly Receipt[],
+  left: readonly Receipt[],
+  causes: readonly Fault[],
+): Finding {
+  const times = (receipts: readonly Receipt[]) =>
+    receipts.map(({ at, answer }) => `${new Date(at).toISOString()} ${answer}`).join(', ')
+  const near =
+    causes.map(({ kind, processes }) => `${kind} of ${processes.join(', ')}`).join('; ') || 'no fault'
+  const text = `no attempt records ${times(left)}; received were ${times(received)}; near was ${near}`
   return { kind: 'unexplained duplicate', about: row.id, text }
 }
 

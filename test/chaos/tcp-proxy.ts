@@ -3,6 +3,11 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Chance } from './chance.ts'
 
+/** How the driver ends a transaction: the text of a simple query, with its final zero. */
+const COMMIT = 'commit\0'
+/** A commit has happened after this, on a machine that is busy. */
+const COMMITTED_MS = 300
+
 interface Pair {
   client: Socket
   server: Socket
@@ -13,7 +18,10 @@ interface Pair {
 /** A TCP proxy before a server, whose connections can be cut or left half-open. */
 export class TcpProxy {
   readonly #listener: Server
+  /** Commits whose answer was cut off. */
+  unheard = 0
   readonly #pairs = new Set<Pair>()
+  #isUnhearing = false
 
   private constructor(listener: Server) {
     this.#listener = listener
@@ -49,6 +57,13 @@ export class TcpProxy {
     for (const pair of chosen) destroy(pair)
   }
 
+  /** For a while, every commit is passed on to the server, and its connection dies before the client hears of it. */
+  async unhearCommits(ms: number): Promise<void> {
+    this.#isUnhearing = true
+    await sleep(ms)
+    this.#isUnhearing = false
+  }
+
   async stop(): Promise<void> {
     for (const pair of this.#pairs) destroy(pair)
     await new Promise((resolve) => this.#listener.close(resolve))
@@ -61,6 +76,12 @@ export class TcpProxy {
   #join(client: Socket, server: Socket): void {
     const pair: Pair = { client, server, isFrozen: false }
     this.#pairs.add(pair)
+    client.on('data', (bytes) => {
+      if (this.#isUnhearing && !pair.isFrozen && bytes.includes(COMMIT)) {
+        this.unheard++
+        void unhear(pair)
+      }
+    })
     const sides: [Socket, Socket][] = [
       [client, server],
       [server, client],
@@ -85,6 +106,12 @@ function freeze(pair: Pair, isHeard: boolean): void {
   if (isHeard) return
   pair.client.unpipe(pair.server)
   pair.client.resume()
+}
+
+async function unhear(pair: Pair): Promise<void> {
+  freeze(pair, true)
+  await sleep(COMMITTED_MS)
+  destroy(pair)
 }
 
 function destroy({ client, server }: Pair): void {
