@@ -2,6 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { ARROWS, type Arrow } from '../../actors/action.ts'
 import type { AcknowledgedOutcome, Finding, LedgerEnd, Row, Step } from './observed.ts'
 
+/** Steps that are about an attempt: what came of it, or that it will never be known. */
+const COUNTED = new Set(['result', 'ambiguous'])
+
 /** Holds every history against the table of arrows, and every row against the end of its history. */
 export function historyFindings({ rows, steps }: LedgerEnd): Finding[] {
   return [...rows.values()].flatMap((row) => [...wrongSteps(row, steps.get(row.id) ?? [])])
@@ -25,7 +28,7 @@ function* wrongSteps(row: Row, steps: readonly Step[]): Generator<Finding> {
         'illegal step',
         `version ${step.version}: ${step.kind} leads from ${step.from} to ${step.to}`,
       )
-    if (step.attempt !== attempt + (step.kind === 'result' ? 1 : 0))
+    if (step.attempt !== attempt + (COUNTED.has(step.kind) ? 1 : 0))
       yield finding(
         'illegal step',
         `version ${step.version} counts ${step.attempt} attempts after ${attempt}`,

@@ -9,6 +9,10 @@ export interface Accepted {
   /** The idempotency key that it was asked for with. */
   key: string
   awaitsOutcome: boolean
+  /** Its type says that it must not be sent again where it is not known what became of a POST. */
+  isSentOnce: boolean
+  /** Most POSTs of its type at a time; null: no limit. */
+  inFlightMax: number | null
 }
 
 export type ReceiverAnswer = 'ok' | 'failed' | 'hung'
@@ -18,6 +22,8 @@ export interface Receipt {
   id: string
   at: number
   answer: ReceiverAnswer
+  /** POSTs of the same type that the receiver was busy with when it came, itself included. */
+  together: number
 }
 
 /** A fault that was done; `processes` names whom it concerned, `until` is when it was over. */

@@ -1,5 +1,5 @@
 /** An outside system in a process of its own that fails, is slow, and hangs, by its seed; it tells of each POST it got. */
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Chance } from './chance.ts'
 import type { Receipt, ReceiverAnswer } from './observed.ts'
@@ -10,9 +10,14 @@ const HUNG_SHARE = 0.02
 const SLOWEST_MS = 400
 /** Longer than the timeout of every type. */
 const HANG_MS = 2_500
+/** A little less than the timeout of every type. */
+const OVER_MS = 900
 const TELL_MS = 50
 
 export type ReceiverSays = { kind: 'listening'; port: number } | { kind: 'received'; receipts: Receipt[] }
+
+/** When the POSTs that are not answered yet came, by path; past their timeout they are over for whoever sent them. */
+const busy = new Map<string, Set<number>>()
 
 const chance = new Chance(Number(process.argv[2]), Number(process.argv[3]))
 let untold: Receipt[] = []
@@ -25,11 +30,26 @@ function draw(): ReceiverAnswer {
   return drawn < HUNG_SHARE + FAILED_SHARE ? 'failed' : 'ok'
 }
 
+/** How many POSTs of a path there are now with this one, which counts until its response is closed. */
+function together(path: string, response: ServerResponse): number {
+  const now = performance.now()
+  const own = busy.get(path) ?? new Set()
+  busy.set(path, own.add(now))
+  response.once('close', () => own.delete(now))
+  return [...own].filter((at) => now - at < OVER_MS).length
+}
+
 const server = createServer((request, response) => {
+  const beside = together(request.url ?? '', response)
   request.resume()
   request.once('end', () => {
     const answer = draw()
-    untold.push({ id: String(request.headers['x-retivo-action-id']), at: Date.now(), answer })
+    untold.push({
+      id: String(request.headers['x-retivo-action-id']),
+      at: Date.now(),
+      answer,
+      together: beside,
+    })
     if (answer === 'hung') setTimeout(() => response.destroy(), HANG_MS)
     else
       setTimeout(

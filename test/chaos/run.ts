@@ -13,7 +13,7 @@ import type { Finding, LedgerEnd } from './observed.ts'
 import { OwnerWatch } from './owners.ts'
 import { Receivers } from './receivers.ts'
 import { schedule } from './schedule.ts'
-import { type Tally, tallySends } from './sends.ts'
+import { limitFindings, type Tally, tallySends } from './sends.ts'
 import { Traffic } from './traffic.ts'
 
 const TENANTS = 50
@@ -149,13 +149,16 @@ function judge(
 ): Run {
   const { traffic, bystanders, receivers, faults, owners } = parts
   const { done } = faults
-  const sends = tallySends(ledger, { receipts: receivers.receipts, faults: done, owners: owners.changes })
+  const { accepted } = traffic
+  const { receipts } = receivers
+  const sends = tallySends(ledger, { accepted, receipts, faults: done, owners: owners.changes })
   const findings = [
-    ...endFindings(traffic.accepted, ledger),
+    ...endFindings(accepted, ledger),
     ...historyFindings(ledger),
     ...outcomeFindings(bystanders.acknowledged, ledger),
     ...cancelFindings(bystanders.cancelled, ledger),
     ...sends.findings,
+    ...limitFindings(accepted, receipts),
     ...traffic.findings,
     ...bystanders.findings,
     ...processFindings(parts.installation, forced),

@@ -1,4 +1,4 @@
-import type { Fault, Finding, LedgerEnd, OwnerChange, Receipt, Row, Step } from './observed.ts'
+import type { Accepted, Fault, Finding, LedgerEnd, OwnerChange, Receipt, Row, Step } from './observed.ts'
 import type { FaultKind } from './schedule.ts'
 
 /** The types of a run give a receiver this long. */
@@ -23,6 +23,7 @@ const COSTLY: ReadonlySet<FaultKind> = new Set<FaultKind>([
 ])
 
 export interface Sends {
+  accepted: readonly Accepted[]
   receipts: readonly Receipt[]
   faults: readonly Fault[]
   owners: readonly OwnerChange[]
@@ -42,6 +43,7 @@ export function tallySends({ rows, steps }: LedgerEnd, sends: Sends): Tally {
   const tally: Tally = { overtaken: 0, explained: 0, unexplained: 0, findings: [] }
   const received = Map.groupBy(sends.receipts, ({ id }) => id)
   const windows = costlyWindows(sends.faults)
+  const once = new Set(sends.accepted.filter(({ isSentOnce }) => isSentOnce).map(({ id }) => id))
   const ownerOf = ownersByPartition(sends.owners)
   for (const row of rows.values()) {
     const receipts = received.get(row.id) ?? []
@@ -49,9 +51,10 @@ export function tallySends({ rows, steps }: LedgerEnd, sends: Sends): Tally {
     const { surplus, unseen } = match(receipts, own)
     const left = surplus.filter((receipt) => !isOvertaken(receipt, own))
     tally.overtaken += surplus.length - left.length
-    const causes = windows.filter((window) =>
-      receipts.some((receipt) => isHit(receipt, window, row, ownerOf)),
-    )
+    // No fault excuses a second POST where the type allows none: what became of the first is on record first.
+    const causes = once.has(row.id)
+      ? []
+      : windows.filter((window) => receipts.some((receipt) => isHit(receipt, window, row, ownerOf)))
     // One fault costs one result of an action at most.
     const explained = Math.min(left.length, causes.length)
     tally.explained += explained
@@ -67,6 +70,18 @@ export function tallySends({ rows, steps }: LedgerEnd, sends: Sends): Tally {
         text: 'was received, but is not in the ledger',
       })
   return tally
+}
+
+/** No receiver ever had more POSTs of a type at a time than the type allows, whoever sent them. */
+export function limitFindings(accepted: readonly Accepted[], receipts: readonly Receipt[]): Finding[] {
+  const most = new Map(accepted.map(({ id, inFlightMax }) => [id, inFlightMax ?? Number.POSITIVE_INFINITY]))
+  return receipts
+    .filter(({ id, together }) => together > (most.get(id) ?? Number.POSITIVE_INFINITY))
+    .map(({ id, at, together }) => ({
+      kind: 'limit exceeded',
+      about: id,
+      text: `${together} POSTs of its type at a time at ${new Date(at).toISOString()}, ${most.get(id)} allowed`,
+    }))
 }
 
 function unexplained(
@@ -96,7 +111,7 @@ export function match(
   const surplus = [...receipts].sort((a, b) => a.at - b.at)
   const unseen: Step[] = []
   for (const step of steps) {
-    if (step.kind !== 'result') continue
+    if (step.kind !== 'result' && step.kind !== 'ambiguous') continue
     const index = surplus.findLastIndex(
       (receipt) => receipt.at <= step.at + SEEN_MS && isAnswer(receipt, step),
     )

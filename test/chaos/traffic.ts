@@ -22,7 +22,9 @@ const TYPES = {
   /** Gives up soon, so that there is something to force. */
   brief: { awaits_outcome: true, retry_policy: { delays: ['300ms'], jitter: 0 } },
   expiring: { awaits_outcome: true, retry_policy: RETRY_POLICY, expires_after: '6s' },
-}
+  careful: { awaits_outcome: false, retry_policy: RETRY_POLICY, resend: 'never' },
+  narrow: { awaits_outcome: false, retry_policy: RETRY_POLICY, max_in_flight: 2 },
+} as const
 type TypeName = keyof typeof TYPES
 const TYPE_NAMES = Object.keys(TYPES) as TypeName[]
 
@@ -97,7 +99,14 @@ export class Traffic {
       this.findings.push({ kind: 'refused', about: `chaos-${n}`, text: `${status}: ${JSON.stringify(body)}` })
       return
     }
-    this.accepted.push({ id: body.action.id, key: `chaos-${n}`, awaitsOutcome: TYPES[name].awaits_outcome })
+    const type = TYPES[name]
+    this.accepted.push({
+      id: body.action.id,
+      key: `chaos-${n}`,
+      awaitsOutcome: type.awaits_outcome,
+      isSentOnce: 'resend' in type,
+      inFlightMax: 'max_in_flight' in type ? type.max_in_flight : null,
+    })
     onAccepted(body.action.id, key)
   }
 }

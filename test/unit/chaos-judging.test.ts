@@ -1,11 +1,20 @@
 import { expect } from 'chai'
 import { endFindings } from '../chaos/ends.ts'
 import { cancelFindings, historyFindings, outcomeFindings } from '../chaos/histories.ts'
-import type { Fault, LedgerEnd, OwnerChange, Receipt, Row, Step } from '../chaos/observed.ts'
+import type { Accepted, Fault, LedgerEnd, OwnerChange, Receipt, Row, Step } from '../chaos/observed.ts'
 import { FAULT_KINDS, schedule } from '../chaos/schedule.ts'
-import { tallySends } from '../chaos/sends.ts'
+import { limitFindings, tallySends } from '../chaos/sends.ts'
 
 const T = Date.UTC(2026, 10, 21)
+
+const action = (fields: Partial<Accepted> = {}): Accepted => ({
+  id: 'ea_1',
+  key: 'k1',
+  awaitsOutcome: true,
+  isSentOnce: false,
+  inFlightMax: null,
+  ...fields,
+})
 
 const row = (fields: Partial<Row> = {}): Row => ({
   id: 'ea_1',
@@ -24,7 +33,7 @@ function history(...texts: string[]): Step[] {
   let attempt = 0
   return texts.map((text, index) => {
     const [kind, from, to, answer] = text.split(' ') as [string, Row['status'], Row['status'], string?]
-    if (kind === 'result') attempt++
+    if (kind === 'result' || kind === 'ambiguous') attempt++
     const httpStatus = answer === undefined ? null : Number(answer)
     return {
       id: 'ea_1',
@@ -130,7 +139,7 @@ describe('judging a history', () => {
 })
 
 describe('judging the ends', () => {
-  const accepted = [{ id: 'ea_1', key: 'k1', awaitsOutcome: true }]
+  const accepted = [action()]
 
   it('lets an action wait for an outcome whose deadline is far, and nothing else', () => {
     const dispatched = row({ status: 'dispatched', deadline: T + 61_000 })
@@ -141,14 +150,14 @@ describe('judging the ends', () => {
       row({ status: 'dispatched', deadline: T + 59_000 }),
     ])
       expect(kinds(endFindings(accepted, ledger(own, [])))).to.deep.equal(['not ended'])
-    const awaitsNone = accepted.map((action) => ({ ...action, awaitsOutcome: false }))
+    const awaitsNone = [action({ awaitsOutcome: false })]
     expect(kinds(endFindings(awaitsNone, ledger(dispatched, [])))).to.deep.equal(['not ended'])
   })
 
   it('finds what is lost, what nobody was told of, and one answer to two requests', () => {
     const end = ledger(row({ id: 'ea_2' }), [])
     expect(kinds(endFindings(accepted, end))).to.deep.equal(['accepted and lost', 'made without an answer'])
-    const twice = [...accepted, { id: 'ea_1', key: 'k2', awaitsOutcome: true }]
+    const twice = [...accepted, action({ key: 'k2' })]
     expect(kinds(endFindings(twice, ledger(row(), [])))).to.deep.equal(['told twice'])
   })
 
@@ -168,6 +177,7 @@ describe('judging what was sent', () => {
     id: 'ea_1',
     at: T + afterMs,
     answer,
+    together: 1,
   })
   const fault = (fields: Partial<Fault> = {}): Fault => ({
     kind: 'worker-kill',
@@ -177,8 +187,13 @@ describe('judging what was sent', () => {
     ...fields,
   })
   const once = ledger(row(), history('result pending completed 200'))
-  const tally = (end: LedgerEnd, receipts: Receipt[], faults: Fault[] = []) => {
-    const { overtaken, explained, unexplained, findings } = tallySends(end, { receipts, faults, owners })
+  const tally = (end: LedgerEnd, receipts: Receipt[], faults: Fault[] = [], accepted = [action()]) => {
+    const { overtaken, explained, unexplained, findings } = tallySends(end, {
+      accepted,
+      receipts,
+      faults,
+      owners,
+    })
     return { overtaken, explained, unexplained, found: kinds(findings) }
   }
   const none = { overtaken: 0, explained: 0, unexplained: 0, found: [] as string[] }
@@ -232,8 +247,22 @@ describe('judging what was sent', () => {
     expect(tally(cut, [receipt(500, 'hung')])).to.deep.equal(none)
   })
 
+  it('takes no excuse at all for a type that must not be sent again', () => {
+    const two = [receipt(-500), receipt(900)]
+    expect(tally(once, two, [fault()], [action({ isSentOnce: true })]).unexplained).to.equal(1)
+    const ambiguous = ledger(row({ status: 'failed' }), history('ambiguous pending failed'))
+    expect(tally(ambiguous, [receipt(-500)], [fault()], [action({ isSentOnce: true })])).to.deep.equal(none)
+  })
+
+  it('finds more POSTs at a time than a type allows', () => {
+    const receipts = [receipt(0), { ...receipt(100), together: 3 }]
+    expect(limitFindings([action({ inFlightMax: 3 })], receipts)).to.deep.equal([])
+    expect(limitFindings([action()], receipts)).to.deep.equal([])
+    expect(kinds(limitFindings([action({ inFlightMax: 2 })], receipts))).to.deep.equal(['limit exceeded'])
+  })
+
   it('finds a POST of an action that is not in the ledger', () => {
-    const found = tally(once, [receipt(900), { id: 'ea_9', at: T, answer: 'ok' }]).found
+    const found = tally(once, [receipt(900), { ...receipt(0), id: 'ea_9' }]).found
     expect(found).to.deep.equal(['sent without a row'])
   })
 })
