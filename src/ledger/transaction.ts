@@ -31,3 +31,13 @@ export async function transactionNow(client: PoolClient): Promise<number> {
   })
   return rows[0]!.now
 }
+
+/**
+ * Whether Postgres refused what a row says (SQLSTATE 22 and 23), which the same row will meet again. A missing month's
+ * partition is a 23514 too, without a constraint, and that is nobody's row.
+ */
+export function isBadData(error: unknown): error is Error {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown }
+  if (typeof code !== 'string' || !/^2[23]/.test(code)) return false
+  return code !== '23514' || constraint !== undefined
+}

@@ -7,9 +7,10 @@ import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waitin
 import { insertActions, type NewAction } from './insert-actions.ts'
 import { type LeaveWrites, lockAllowances, writeLeaves } from './leaves.ts'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
-import { DEADLINE_LANE } from './timers.ts'
-import { inTransaction } from './transaction.ts'
+import { DEADLINE_LANE, SLEEP_LANE } from './timers.ts'
+import { inTransaction, isBadData } from './transaction.ts'
 import { type Transition, writeTransitions } from './transitions.ts'
+import { VersionMismatch } from './version-mismatch.ts'
 
 /** What a living worker may do in a turn: `now` in ms is the turn's clock, `partitions` are what it owns. */
 export interface Fence {
@@ -22,6 +23,18 @@ const FENCE = `
 select floor(date_part('epoch', now()) * 1000) as now,
        array(select p from partition where owner = w.id) as partitions
 from worker w where w.id = $1 and w.dead_at is null for share of w`
+
+export interface ActionWrites {
+  transitions: readonly Transition[]
+  broken: readonly DeadLetter[]
+  applied: readonly DueFact[]
+}
+
+export interface EventWrites {
+  actions: readonly NewAction[]
+  decisions: readonly NewDecision[]
+  marks: readonly Mark[]
+}
 
 /** Everything a turn reads and writes, inside its one transaction. */
 export class TurnTransaction {
@@ -54,6 +67,29 @@ export class TurnTransaction {
     return rows.map(toActionRow)
   }
 
+  /** Runs `body` so that bad data in it undoes nothing else; gives the refusal, or null where there was none. */
+  async trying(body: () => Promise<unknown>): Promise<Error | null> {
+    await this.client.query('savepoint unit')
+    try {
+      await body()
+      await this.client.query('release savepoint unit')
+      return null
+    } catch (error) {
+      if (!isBadData(error)) throw error
+      await this.client.query('rollback to savepoint unit')
+      return error
+    }
+  }
+
+  /** Takes an action out of every lane, and its deadline too: nothing looks at it again by itself. */
+  async stopTimers(row: ActionRow): Promise<void> {
+    await this.client.query(
+      `delete from timer t using action a where a.id = $1 and t.p = a.p and t.id = a.id
+         and t.at in (a.next_at, a.deadline) and t.lane in (a.lane, ${SLEEP_LANE}, ${DEADLINE_LANE})`,
+      [row.id],
+    )
+  }
+
   facts(partitions: readonly number[], except: readonly string[], limit: number): Promise<DueFact[]> {
     return factsWaiting(this.client, partitions, except, limit)
   }
@@ -66,17 +102,25 @@ export class TurnTransaction {
     return readEvents(this.client, partitions, limit)
   }
 
+  /** What was decided about actions, in the order of the ledger's dependencies; throws where a version was not as expected. */
+  async writeActions(decided: ActionWrites): Promise<void> {
+    const written = new Set(await this.write(decided.transitions))
+    // Somebody else wrote a row of ours: a defect or a zombie, never ordinary traffic. Nothing of this turn may stay.
+    const foreign = decided.transitions.filter(({ id }) => !written.has(id))
+    if (foreign.length > 0) throw new VersionMismatch(foreign.map(({ id }) => id))
+    await insertDeadLetters(this.client, decided.broken)
+    await markApplied(this.client, decided.applied)
+  }
+
+  async writeEvents(decided: EventWrites): Promise<void> {
+    await insertActions(this.client, decided.actions)
+    await insertDecisions(this.client, decided.decisions)
+    await moveMarks(this.client, decided.marks)
+  }
+
   /** Writes transitions and their history; returns the ids written, fewer where a version was not what was expected. */
-  write(transitions: readonly Transition[]): Promise<string[]> {
+  private write(transitions: readonly Transition[]): Promise<string[]> {
     return writeTransitions(this.client, transitions)
-  }
-
-  insert(actions: readonly NewAction[]): Promise<void> {
-    return insertActions(this.client, actions)
-  }
-
-  insertDecisions(decisions: readonly NewDecision[]): Promise<void> {
-    return insertDecisions(this.client, decisions)
   }
 
   insertDeadLetters(letters: readonly DeadLetter[]): Promise<void> {

@@ -30,7 +30,7 @@ interface Told {
 const ORDER: DueFact['kind'][] = ['result', 'outcome', 'pulled', 'cancel', 'retry']
 
 /** Decides about every action of a turn, each by itself: one that breaks does not stop the others. */
-export function decideActions(loaded: Loaded, now: number): Decided {
+export function decideActions(loaded: Pick<Loaded, 'subjects' | 'strayFacts'>, now: number): Decided {
   const decided: Decided = { transitions: [], applied: [...loaded.strayFacts], waiting: [], broken: [] }
   for (const subject of loaded.subjects) {
     const { now: heard, later } = partition(subject)
@@ -39,6 +39,14 @@ export function decideActions(loaded: Loaded, now: number): Decided {
     const transition = fold(subject, messages(subject, heard), now, decided)
     if (transition !== null) decided.transitions.push(transition)
   }
+  return decided
+}
+
+/** An action fails for what could not be written about it; everything that it was told is heard by that. */
+export function decideBroken(subject: Subject, letter: DeadLetter, now: number): Decided {
+  const decided: Decided = { transitions: [], applied: subject.facts, waiting: [], broken: [letter] }
+  const transition = fold(subject, [{ message: { kind: 'internal' }, detail: null }], now, decided)
+  if (transition !== null) decided.transitions.push(transition)
   return decided
 }
 
@@ -128,6 +136,7 @@ function hear(
       actionId: subject.row.id,
       reason: 'internal',
       error: String(error),
+      body: null,
     })
     const terms = { delaysMs: [], jitter: 0, awaitsOutcome: true, expiresAfterMs: 0, mayRepeat: true }
     const decision = decide(state, { kind: 'internal' }, terms, moment)

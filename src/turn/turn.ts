@@ -1,16 +1,20 @@
 import type { Status } from '../../actors/action.ts'
-import { inTurn, type TurnTransaction } from '../ledger/turn-transaction.ts'
+import { type Fence, inTurn, type TurnTransaction } from '../ledger/turn-transaction.ts'
+import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Work } from './agenda.ts'
 import { type Decided, decideActions } from './decide-actions.ts'
 import { decideEvents, type EventsDecided } from './decide-events.ts'
 import { decideLeaves, type LeavesDecided } from './decide-leave.ts'
 import { disown } from './disown.ts'
 import type { Engine } from './engine.ts'
-import { load, type Subject } from './load.ts'
+import { type Loaded, load, type Subject } from './load.ts'
 import { settle } from './settle.ts'
-import { VersionMismatch } from './version-mismatch.ts'
+import { writeSingly } from './write-singly.ts'
 
 const isSendable = (status: Status) => status === 'pending' || status === 'retrying'
+
+/** `singly`: rows were refused when they were written together, so each is written by itself. */
+export type Care = 'together' | 'singly'
 
 /** What one turn wrote. */
 export interface TurnReport {
@@ -32,7 +36,7 @@ export interface TurnReport {
  *
  * Returns `buried` where the ledger no longer knows this worker: nothing was written, nothing may be sent.
  */
-export async function turn(engine: Engine, work: Work): Promise<'committed' | 'buried'> {
+export async function turn(engine: Engine, work: Work, care: Care): Promise<'committed' | 'buried'> {
   const owned = engine.ownership.list()
   const startedAt = performance.now()
   let attempted: string[] = []
@@ -41,8 +45,10 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
       engine.clockOffsetMs = fence.now - Date.now()
       const mine = disown(engine, work, owned, fence)
       const loaded = await load(engine, tx, mine, fence)
-      const actions = decideActions(loaded, fence.now)
-      const events = decideEvents(loaded, engine.rules)
+      const { actions, events } =
+        care === 'together'
+          ? decideAll(engine, loaded, fence)
+          : await writeSingly(tx, loaded, engine.rules, fence.now)
       const leaves = decideLeaves(
         loaded.asking,
         loaded.subjects,
@@ -52,7 +58,11 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
       )
       attempted = actions.transitions.map((transition) => transition.id)
       for (const { id } of leaves.claims) engine.unsent.add(id)
-      await write(tx, actions, events, leaves)
+      if (care === 'together') {
+        await tx.writeActions(actions)
+        await tx.writeEvents(events)
+      }
+      await writeLeaves(tx, leaves)
       const reserved = loaded.subjects.filter(
         ({ isReserved, row }) => isReserved && isSendable(row.state.status),
       )
@@ -71,22 +81,14 @@ export async function turn(engine: Engine, work: Work): Promise<'committed' | 'b
   }
 }
 
-/** All of a turn's writes; the order is that of the ledger's dependencies, and one transaction holds them all. */
-async function write(
-  tx: TurnTransaction,
-  actions: Decided,
-  events: EventsDecided,
-  leaves: LeavesDecided,
-): Promise<void> {
-  const written = new Set([...(await tx.write(actions.transitions)), ...(await tx.writeLeaves(leaves))])
-  // Somebody else wrote a row of ours: a defect or a zombie, never ordinary traffic. Nothing of this turn may stay.
-  const foreign = [...actions.transitions, ...leaves.claims].filter(({ id }) => !written.has(id))
+function decideAll(engine: Engine, loaded: Loaded, fence: Fence) {
+  return { actions: decideActions(loaded, fence.now), events: decideEvents(loaded, engine.rules) }
+}
+
+async function writeLeaves(tx: TurnTransaction, leaves: LeavesDecided): Promise<void> {
+  const written = new Set(await tx.writeLeaves(leaves))
+  const foreign = leaves.claims.filter(({ id }) => !written.has(id))
   if (foreign.length > 0) throw new VersionMismatch(foreign.map(({ id }) => id))
-  await tx.insertDeadLetters(actions.broken)
-  await tx.insert(events.actions)
-  await tx.insertDecisions(events.decisions)
-  await tx.markApplied(actions.applied)
-  await tx.moveMarks(events.marks)
 }
 
 /** The commit's result is unknown: what it may have changed is read again, and is not sent before that. */

@@ -1,4 +1,6 @@
 import { Lanes } from '../dispatch/lanes.ts'
+import { isBadData } from '../ledger/transaction.ts'
+import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Nudge } from '../mailbox/nudge.ts'
 import { Agenda } from './agenda.ts'
 import { Breakers } from './breakers.ts'
@@ -9,8 +11,7 @@ import { Held, type HeldAction } from './held.ts'
 import { LostResults } from './lost-results.ts'
 import { Ownership } from './ownership.ts'
 import { pump } from './send.ts'
-import { turn } from './turn.ts'
-import { VersionMismatch } from './version-mismatch.ts'
+import { type Care, turn } from './turn.ts'
 
 export interface WorkerOptions extends Parts {
   databaseUrl: string
@@ -36,6 +37,7 @@ export class Worker {
   #loop: Promise<void> = Promise.resolve()
   #tick: NodeJS.Timeout | undefined
   #isStopped = false
+  #care: Care = 'together'
   /** Whoever holds it is alone with the ledger's rows: the turn, or a release. */
   #turnLock: Promise<unknown> = Promise.resolve()
 
@@ -162,12 +164,13 @@ export class Worker {
     const work = agenda.take()
     const results = work.results.length
     try {
-      if ((await turn(this.#engine, work)) === 'buried') {
+      if ((await turn(this.#engine, work, this.#care)) === 'buried') {
         agenda.putBack(work)
         await this.#beReborn(ownership.id)
         return true
       }
       agenda.settle()
+      this.#care = 'together'
       log.debug(
         { worker: ownership.id, results, facts: work.facts.length, ms: performance.now() - startedAt },
         'turn',
@@ -175,7 +178,9 @@ export class Worker {
       return true
     } catch (error) {
       agenda.putBack(work)
-      const level = error instanceof VersionMismatch ? 'error' : 'warn'
+      // A row that cannot be written would fail every turn it is in.
+      if (isBadData(error)) this.#care = 'singly'
+      const level = error instanceof VersionMismatch || isBadData(error) ? 'error' : 'warn'
       log[level](
         { worker: ownership.id, results, error: String(error) },
         'turn failed; its work is looked at again',

@@ -1,0 +1,89 @@
+import type { RuleBook } from '../documents/rule-book.ts'
+import type { DeadLetter } from '../ledger/dead-letters.ts'
+import type { StoredEvent } from '../ledger/events-unread.ts'
+import type { TurnTransaction } from '../ledger/turn-transaction.ts'
+import { type Decided, decideActions, decideBroken } from './decide-actions.ts'
+import { decideEvents, type EventsDecided } from './decide-events.ts'
+import type { Loaded, Subject } from './load.ts'
+
+/**
+ * The writes of a turn whose rows were refused together: each action and each event by itself, so that the one that
+ * cannot be written becomes a dead letter and the others go their way. Whatever else fails, fails the turn.
+ */
+export async function writeSingly(
+  tx: TurnTransaction,
+  loaded: Loaded,
+  rules: RuleBook,
+  now: number,
+): Promise<{ actions: Decided; events: EventsDecided }> {
+  const actions: Decided = { transitions: [], applied: [], waiting: [], broken: [] }
+  for (const subject of loaded.subjects) add(actions, await writeAction(tx, subject, now))
+  await tx.markApplied(loaded.strayFacts)
+  const events: EventsDecided = { actions: [], decisions: [], marks: [], more: loaded.moreEvents }
+  for (const event of loaded.events) await writeEvent(tx, loaded, event, rules, events)
+  return { actions, events }
+}
+
+function add(all: Decided, one: Decided): void {
+  all.transitions.push(...one.transitions)
+  all.applied.push(...one.applied)
+  all.waiting.push(...one.waiting)
+  all.broken.push(...one.broken)
+}
+
+const aloneWith = (subject: Subject) => ({ subjects: [subject], strayFacts: [] })
+
+async function writeAction(tx: TurnTransaction, subject: Subject, now: number): Promise<Decided> {
+  const decided = decideActions(aloneWith(subject), now)
+  const refused = await tx.trying(() => tx.writeActions(decided))
+  if (refused === null) return decided
+  // It fails for good, with what it was told kept in a dead letter.
+  const letter = letterOf(subject, refused)
+  const broken = decideBroken(subject, letter, now)
+  if ((await tx.trying(() => tx.writeActions(broken))) === null) return broken
+  // Not even that can be written: it must not be looked at again, or it would be sent for ever.
+  const parked: Decided = { transitions: [], applied: subject.facts, waiting: [], broken: [letter] }
+  await tx.writeActions(parked)
+  await tx.stopTimers(subject.row)
+  return parked
+}
+
+function letterOf({ row, results, facts }: Subject, error: Error): DeadLetter {
+  return {
+    p: row.p,
+    actionId: row.id,
+    reason: 'poison',
+    error: error.message,
+    body: {
+      results: results.map(({ attempt, result, detail }) => ({ attempt, result, detail })),
+      facts: facts.map(({ kind, n, body }) => ({ kind, n, body })),
+    },
+  }
+}
+
+async function writeEvent(
+  tx: TurnTransaction,
+  loaded: Loaded,
+  event: StoredEvent,
+  rules: RuleBook,
+  events: EventsDecided,
+): Promise<void> {
+  const decided = decideEvents({ ...loaded, events: [event], moreEvents: [] }, rules)
+  const refused = await tx.trying(() => tx.writeEvents(decided))
+  if (refused === null) {
+    events.actions.push(...decided.actions)
+    return
+  }
+  const { id, p, tenant, userId, type, data } = event
+  await tx.insertDeadLetters([
+    {
+      p,
+      actionId: null,
+      reason: 'poison',
+      error: refused.message,
+      body: { event: { id, tenant, user_id: userId, type, data } },
+    },
+  ])
+  // Its mark moves all the same: an event is decided on once, or is a dead letter.
+  await tx.moveMarks([{ p, xid: event.xid, seq: event.seq }])
+}
