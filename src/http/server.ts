@@ -160,7 +160,8 @@ async function guarded(context: Context, log: Log, next: () => Promise<unknown>)
     await next()
   } catch (thrown) {
     const error = asVolleyError(thrown)
-    if (error.code === 'internal') log.error({ request: requestId, error: thrown }, 'request failed inside')
+    if (error.code === 'internal')
+      log.error({ request: requestId, error: described(thrown) }, 'request failed inside')
     answerError(context, error, requestId)
   }
   const { method, status } = context
@@ -178,6 +179,10 @@ async function guarded(context: Context, log: Log, next: () => Promise<unknown>)
     'request',
   )
 }
+
+/** With where it was thrown: the logger would write an error as an empty object. */
+const described = (thrown: unknown): string =>
+  thrown instanceof Error ? (thrown.stack ?? String(thrown)) : String(thrown)
 
 function answerError(context: Context, error: VolleyError, requestId: string): void {
   context.status = error.status
