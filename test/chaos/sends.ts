@@ -51,12 +51,14 @@ export function tallySends({ rows, steps }: LedgerEnd, sends: Sends): Tally {
     const { surplus, unseen } = match(receipts, own)
     const left = surplus.filter((receipt) => !isOvertaken(receipt, own))
     tally.overtaken += surplus.length - left.length
-    // No fault excuses a second POST where the type allows none: what became of the first is on record first.
-    const causes = once.has(row.id)
-      ? []
-      : windows.filter((window) => receipts.some((receipt) => isHit(receipt, window, row, ownerOf)))
+    const causes = windows.filter((window) =>
+      receipts.some((receipt) => isHit(receipt, window, row, ownerOf)),
+    )
+    // Where the type allows no second POST no fault excuses one: only the last may have lost its result.
+    const last = Math.max(...receipts.map(({ at }) => at))
+    const excusable = once.has(row.id) ? left.filter(({ at }) => at === last) : left
     // One fault costs one result of an action at most.
-    const explained = Math.min(left.length, causes.length)
+    const explained = Math.min(excusable.length, causes.length)
     tally.explained += explained
     tally.unexplained += left.length - explained
     if (explained < left.length) tally.findings.push(unexplained(row, receipts, left, causes))

@@ -247,11 +247,19 @@ describe('judging what was sent', () => {
     expect(tally(cut, [receipt(500, 'hung')])).to.deep.equal(none)
   })
 
-  it('takes no excuse at all for a type that must not be sent again', () => {
-    const two = [receipt(-500), receipt(900)]
-    expect(tally(once, two, [fault()], [action({ isSentOnce: true })]).unexplained).to.equal(1)
+  it('takes no excuse for a second POST of a type that must not be sent again', () => {
+    const careful = [action({ isSentOnce: true })]
+    expect(tally(once, [receipt(-500), receipt(900)], [fault()], careful).unexplained).to.equal(1)
     const ambiguous = ledger(row({ status: 'failed' }), history('ambiguous pending failed'))
-    expect(tally(ambiguous, [receipt(-500)], [fault()], [action({ isSentOnce: true })])).to.deep.equal(none)
+    expect(tally(ambiguous, [receipt(-500)], [fault()], careful)).to.deep.equal(none)
+  })
+
+  it('lets the last POST of such a type have lost its result, since nothing was sent after it', () => {
+    const careful = [action({ isSentOnce: true })]
+    const reported = ledger(row({ attempt: 0 }), history('outcome pending completed'))
+    const at = [receipt(-4_500)]
+    expect(tally(reported, at, [fault({ from: T - 4_400, until: T - 4_400 })], careful).explained).to.equal(1)
+    expect(tally(reported, at, [], careful).unexplained).to.equal(1)
   })
 
   it('finds more POSTs at a time than a type allows', () => {
