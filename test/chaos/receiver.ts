@@ -3,11 +3,10 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Chance } from './chance.ts'
 import type { Receipt, ReceiverAnswer } from './observed.ts'
+import { SLOWEST_MS } from './sends.ts'
 
 const FAILED_SHARE = 0.2
 const HUNG_SHARE = 0.02
-/** Slow enough that something is always on the wire. */
-const SLOWEST_MS = 400
 /** Longer than the timeout of every type. */
 const HANG_MS = 2_500
 /** A little less than the timeout of every type. */

@@ -3,6 +3,10 @@ import type { FaultKind } from './schedule.ts'
 
 /** The types of a run give a receiver this long. */
 export const TIMEOUT_MS = 1_000
+/** Receivers that answer do so within this. */
+export const SLOWEST_MS = 400
+/** How long a turn may take on a machine that is busy, and an answer to be taken in. */
+const TURN_MS = 500
 /** A result may wait this long for its commit on a healthy machine that is busy. */
 const COMMIT_MS = 3_000
 /** What follows from a fault once it is over: a burial, a stopped process that goes on, connections that come back. */
@@ -139,11 +143,14 @@ function isAnswer({ answer }: Receipt, { httpStatus }: Step): boolean {
   }
 }
 
-/** A result that comes after an outcome is only logged, so the POST it belongs to is no duplicate. */
+/**
+ * A result that comes after an outcome is only logged, so the POST it belongs to is no duplicate. That is so only where
+ * the outcome was heard while the POST was on the wire: of two that wait together, the result is heard first.
+ */
 function isOvertaken(receipt: Receipt, steps: readonly Step[]): boolean {
+  const wireMs = receipt.answer === 'hung' ? TIMEOUT_MS : SLOWEST_MS
   return steps.some(
-    ({ kind, at }) =>
-      kind === 'outcome' && receipt.at <= at + SEEN_MS && at <= receipt.at + TIMEOUT_MS + COMMIT_MS,
+    ({ kind, at }) => kind === 'outcome' && receipt.at <= at + TURN_MS && at <= receipt.at + wireMs + TURN_MS,
   )
 }
 
