@@ -13,7 +13,9 @@ const COMMIT_MS = 3_000
 const AFTERMATH_MS = 6_000
 /** A killed process sends nothing more, but its last POST may still be on its way into the receiver. */
 const LAST_POST_MS = 500
-/** A POST is seen by its receiver, and an owner by the sampling, a little later than it is so. */
+/** Times are kept in whole ms. */
+const CLOCK_MS = 2
+/** An owner is seen by the sampling a little later than it is one, and later still on a machine that is busy. */
 const SEEN_MS = 1_500
 
 /** Faults that may cost the result of a POST: of the worker itself, or of its way to the ledger. */
@@ -118,11 +120,11 @@ export function match(
   const unseen: Step[] = []
   for (const step of steps) {
     if (step.kind !== 'result' && step.kind !== 'ambiguous') continue
-    const index = surplus.findLastIndex(
-      (receipt) => receipt.at <= step.at + SEEN_MS && isAnswer(receipt, step),
-    )
+    // Both by the clock of this machine: what is recorded at a time was received before.
+    const isBefore = ({ at }: Receipt) => at <= step.at + CLOCK_MS
+    const index = surplus.findLastIndex((receipt) => isBefore(receipt) && isAnswer(receipt, step))
     // Without an answer, whatever the receiver did may have been cut off, or nothing has reached it.
-    const any = step.httpStatus === null ? surplus.findLastIndex(({ at }) => at <= step.at + SEEN_MS) : -1
+    const any = step.httpStatus === null ? surplus.findLastIndex(isBefore) : -1
     const found = index === -1 ? any : index
     if (found !== -1) surplus.splice(found, 1)
     else if (step.httpStatus !== null) unseen.push(step)

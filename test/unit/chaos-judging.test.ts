@@ -270,6 +270,15 @@ describe('judging what was sent', () => {
     expect(kinds(limitFindings([action({ inFlightMax: 2 })], receipts))).to.deep.equal(['limit exceeded'])
   })
 
+  it('takes no POST for an attempt that was recorded before it', () => {
+    const found = tally(once, [receipt(1_100)])
+    expect(found).to.deep.equal({
+      ...none,
+      unexplained: 1,
+      found: ['unexplained duplicate', 'attempt that was not received'],
+    })
+  })
+
   it('finds a POST of an action that is not in the ledger', () => {
     const found = tally(once, [receipt(900), { ...receipt(0), id: 'ea_9' }]).found
     expect(found).to.deep.equal(['sent without a row'])
