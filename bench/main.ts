@@ -1,34 +1,28 @@
 /**
- * `npm run bench`: the same actions sent by each contender in turn, round after round on one machine, so that ratios
- * hold although the machine's speed drifts. docs/performance.md says what is measured.
+ * `npm run bench`: every scenario in one run on one machine, ratios side by side, one table at the end.
+ * docs/performance.md says what is measured and how.
  */
-import { fork } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { Redis } from 'ioredis'
-import pg from 'pg'
-import { readConfig } from '../src/config.ts'
-import { createDatabase, dropDatabase } from '../src/ledger/database.ts'
-import { startPostgres } from '../src/local/postgres.ts'
-import { findRedis, startRedis } from '../src/local/redis.ts'
-import { contenders } from './contenders/all.ts'
-import type { Contender, Measured } from './contenders/contender.ts'
-import { makeJobs } from './job.ts'
-import { table } from './statistics.ts'
+import { say, startMachine } from './machine.ts'
+import { scenarios } from './scenarios/all.ts'
+import type { Effort, Figure, Scenario } from './scenarios/scenario.ts'
+import { figures as tableOfFigures } from './statistics.ts'
 
 const { values } = parseArgs({
   options: {
-    n: { type: 'string', default: '20000' },
-    rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    n: { type: 'string' },
+    rounds: { type: 'string' },
     json: { type: 'string' },
   },
 })
-const n = whole('n', values.n, 1_000_000)
-const rounds = whole('rounds', values.rounds, 100)
+const effort: Effort = {
+  isQuick: values.quick,
+  n: whole('n', values.n ?? (values.quick ? '5000' : '20000'), 1_000_000),
+  rounds: whole('rounds', values.rounds ?? (values.quick ? '1' : '5'), 100),
+}
 const chosen = choose(values.only)
 
 function refuse(text: string): never {
@@ -43,114 +37,28 @@ function whole(name: string, text: string, max: number): number {
   return value
 }
 
-function choose(only: string | undefined): readonly Contender[] {
-  if (only === undefined) return contenders
+function choose(only: string | undefined): readonly Scenario[] {
+  if (only === undefined) return scenarios
   const names = only.split(',')
-  const known = contenders.map(({ name }) => name)
+  const known = scenarios.map(({ name }) => name)
   const unknown = names.find((name) => !known.includes(name))
   if (unknown !== undefined) refuse(`--only ${unknown}: expected a comma list of ${known.join(', ')}`)
-  return contenders.filter(({ name }) => names.includes(name))
+  return scenarios.filter(({ name }) => names.includes(name))
 }
 
-const say = (line: string) => process.stderr.write(`${line}\n`)
-const home = mkdtempSync(join(tmpdir(), 'volley-bench-'))
-chmodSync(home, 0o755)
-const postgres = await startPostgres({ home, isThrowaway: true, say })
-const program = findRedis({ path: readConfig().path, isRoot: process.getuid?.() === 0, say })
-const redis = await startRedis({ program, home: join(home, 'redis'), isThrowaway: true })
-const receiver = fork(new URL('./receiver.ts', import.meta.url))
-
-function heard<T extends { kind: string }>(kind: string): Promise<T> {
-  return new Promise((resolve) => {
-    const listen = (message: T) => {
-      if (message.kind !== kind) return
-      receiver.off('message', listen)
-      resolve(message)
-    }
-    receiver.on('message', listen)
-  })
-}
-
-const { port } = await heard<{ kind: string; port: number }>('listening')
-
-/** One round of one contender, on an empty database and an empty Redis. */
-async function runOnce(contender: Contender, round: number): Promise<Measured> {
-  const name = `bench_${contender.name}_${round}`
-  const databaseUrl = postgres.url.replace(/[^/]*$/, name)
-  await createDatabase(postgres.url, name)
-  await withRedis((client) => client.flushall())
-  const secret = randomBytes(32).toString('hex')
-  const isReset = heard('reset')
-  const allReceived = heard('all').then(() => undefined)
-  receiver.send({ kind: 'reset', secret, expect: n })
-  await isReset
-  const prepared = await contender.prepare({
-    url: `http://127.0.0.1:${port}/actions`,
-    secret,
-    n,
-    databaseUrl,
-    redisUrl: redis.url,
-    jobs: contender.name === 'raw' ? [] : makeJobs(n),
-    allReceived,
-  })
-  const measured = await prepared.run()
-  await prepared.end()
-  await checkReceiver(contender.name)
-  await dropDatabase(postgres.url, name)
-  // What one contender left to write must not be written in the next one's time.
-  await withPostgres((client) => client.query('checkpoint'))
-  return measured
-}
-
-async function withPostgres<T>(use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: postgres.url })
-  await client.connect()
-  return use(client).finally(() => client.end())
-}
-
-async function withRedis<T>(use: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(redis.url)
-  return use(client).finally(() => client.disconnect())
-}
-
-/** What the figures hold for, in one line. */
-async function machine(): Promise<string> {
-  const { rows } = await withPostgres((client) =>
-    client.query<{ server_version: string }>('show server_version'),
-  )
-  const redisInfo = await withRedis((client) => client.info('server'))
-  const redisVersion = /redis_version:(\S+)/.exec(redisInfo)?.[1]
-  return `${cpus().length} cores (${cpus()[0]?.model.trim()}), Node ${process.version}, PostgreSQL ${rows[0]?.server_version}, Redis ${redisVersion}, ${n} actions a round, ${rounds} rounds`
-}
-
-async function checkReceiver(name: string): Promise<void> {
-  const reported = heard<{ kind: string; count: number; distinct: number; bad: number }>('report')
-  receiver.send({ kind: 'report' })
-  const { count, distinct, bad } = await reported
-  if (count !== n || distinct !== n || bad > 0)
-    throw new Error(`${name}: ${count} POSTs, ${distinct} distinct of ${n}, ${bad} badly signed`)
-}
-
+const machine = await startMachine()
 let described = ''
-const results = new Map<string, Measured[]>(chosen.map(({ name }) => [name, []]))
+const results: { scenario: string; figures: Figure[] }[] = []
 try {
-  for (let round = 1; round <= rounds; round++) {
-    for (const contender of chosen) {
-      const measured = await runOnce(contender, round)
-      results.get(contender.name)!.push(measured)
-      say(`round ${round} ${contender.name}: ${Math.round(n / measured.seconds)} actions/s`)
-    }
+  described = await machine.describe()
+  for (const scenario of chosen) {
+    const startedAt = performance.now()
+    results.push({ scenario: scenario.name, figures: await scenario.run(machine, effort) })
+    say(`${scenario.name}: ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`)
   }
-  described = await machine()
 } finally {
-  receiver.disconnect()
-  await redis.stop()
-  await postgres.stop()
-  rmSync(home, { recursive: true, force: true })
+  await machine.stop()
 }
-process.stdout.write(`${table(results, n)}\n${described}\n`)
+process.stdout.write(`${tableOfFigures(results)}\n${described}\n`)
 if (values.json !== undefined)
-  writeFileSync(
-    values.json,
-    JSON.stringify({ machine: described, n, rounds, results: Object.fromEntries(results) }, null, 2),
-  )
+  writeFileSync(values.json, JSON.stringify({ machine: described, effort, results }, null, 2))

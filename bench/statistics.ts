@@ -1,4 +1,5 @@
 import type { Measured } from './contenders/contender.ts'
+import type { Figure } from './scenarios/scenario.ts'
 
 /** The middle value, or the mean of the middle two; NaN of none. */
 export function median(values: readonly number[]): number {
@@ -46,6 +47,30 @@ export function table(results: ReadonlyMap<string, readonly Measured[]>, n: numb
     cpus.get(name)!.length === 0 ? '–' : median(cpus.get(name)!).toFixed(0),
     ratio(cpus.get(name)!, cpus.get('raw')),
   ])
+  return drawn(head, rows)
+}
+
+/** The p-th quantile, 0 to 1, by the nearest rank; NaN of none. */
+export function quantile(values: readonly number[], p: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? Number.NaN
+}
+
+/** The table at the end of a run: a figure a line, with its aim and whether it was met. */
+export function figures(results: readonly { scenario: string; figures: readonly Figure[] }[]): string {
+  const rows = results.flatMap(({ scenario, figures: lines }) =>
+    lines.map(({ what, figure, aim, isMet }) => [
+      scenario,
+      what,
+      figure,
+      aim,
+      isMet === null ? '' : isMet ? 'met' : 'NOT met',
+    ]),
+  )
+  return drawn(['scenario', 'what', 'figure', 'aim', ''], rows)
+}
+
+function drawn(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]!.length)),
   )
