@@ -1,7 +1,22 @@
+import { doubles } from './doubles.ts'
+import { latency } from './latency.ts'
+import { flooding, hanging } from './neighbours.ts'
 import type { Scenario } from './scenario.ts'
 import { sleeping } from './sleeping.ts'
+import { takeover } from './takeover.ts'
 import { tenants } from './tenants.ts'
 import { throughput } from './throughput.ts'
+import { workers } from './workers.ts'
 
 /** In the order in which a full run goes through them. */
-export const scenarios: readonly Scenario[] = [throughput, tenants, sleeping]
+export const scenarios: readonly Scenario[] = [
+  throughput,
+  latency,
+  tenants,
+  sleeping,
+  hanging,
+  flooding,
+  workers,
+  takeover,
+  doubles,
+]
