@@ -34,6 +34,11 @@ async function rateWith(machine: Machine, count: number, n: number): Promise<num
   const destinations = await installation.destinations(Array(count).fill(machine.receiver.url()), secret)
   const rows = installation.rows(n, destinations)
   const worker = await installation.worker()
+  // One for each tenant beforehand: a type is loaded at its first use, once.
+  const first = await machine.receiver.reset({ secret, expect: MANY })
+  await installation.accept(installation.rows(MANY, destinations))
+  await first.all
+  await installation.settled()
   const { all } = await machine.receiver.reset({ secret, expect: n })
   const { seconds } = await timed(worker.pid!, async () => {
     await installation.accept(rows)

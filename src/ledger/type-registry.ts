@@ -180,6 +180,8 @@ export class TypeRegistry {
     const destination = laneOf(row.tenant, row.delivery_webhook)
     const lane = isLimited ? laneOf(row.tenant, row.delivery_webhook, row.id) : destination
     const mayRepeat = row.resend === 'always'
+    // A worker that only sends never asks where an action would be placed.
+    const placed = once(() => slicesOf(lane, this.#options.partitions, isLimited))
     const delays = row.retry_policy?.delays ?? DEFAULT_DELAYS
     this.#byId.set(row.id, {
       id: row.id,
@@ -192,7 +194,9 @@ export class TypeRegistry {
       secret: this.#options.openSecret(row.secret),
       lane,
       destination,
-      slices: slicesOf(lane, this.#options.partitions, isLimited),
+      get slices() {
+        return placed()
+      },
       terms: {
         delaysMs: delays.map((delay) => durationMs(delay) ?? 0),
         jitter: row.retry_policy?.jitter ?? 0,
@@ -224,9 +228,14 @@ const key = (tenant: string, name: string) => `${tenant}\0${name}`
 function lazy(
   compile: () => { validate(parameters: unknown): Mistake[] },
 ): (parameters: unknown) => Mistake[] {
-  let schema: { validate(parameters: unknown): Mistake[] } | undefined
-  return (parameters) => {
-    schema ??= compile()
-    return schema.validate(parameters)
+  const schema = once(compile)
+  return (parameters) => schema().validate(parameters)
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
   }
 }

@@ -112,13 +112,15 @@ export class Feeder {
   }
 
   async #walkPage(): Promise<void> {
-    const { pool, ownership } = this.#engine()
+    const { pool, held, ownership } = this.#engine()
     const last = new Map(this.#walked.map((met) => [met.p, met.lane]))
     const starts = ownership.list().map((p) => ({ p, lane: last.get(p) ?? SLEEP_LANE }))
     const isRest = last.size > 0
     const met = await walkLanes(pool, isRest ? starts.filter(({ p }) => last.has(p)) : starts, SLICES_A_PAGE)
     for (const slice of met) {
-      if (slice.inMs <= 0) this.#want(this.#slice(slice))
+      // What is held of a slice is its first; whatever nobody told us of stands behind, and has no turn before.
+      if (slice.inMs <= 0 && held.countInSlice(slice) === 0) this.#want(this.#slice(slice))
+      else if (slice.inMs <= 0) continue
       else if (slice.inMs <= AHEAD_MS) this.lookIn(slice, slice.inMs)
     }
     this.#walked = met.length < SLICES_A_PAGE ? [] : lastOfEach(met)
