@@ -119,7 +119,7 @@ export class Feeder {
     const met = await walkLanes(pool, isRest ? starts.filter(({ p }) => last.has(p)) : starts, SLICES_A_PAGE)
     for (const slice of met) {
       // What is held of a slice is its first; whatever nobody told us of stands behind, and has no turn before.
-      if (slice.inMs <= 0 && held.countInSlice(slice) === 0) this.#want(this.#slice(slice))
+      if (slice.inMs <= 0 && held.countInSlice(slice).all === 0) this.#want(this.#slice(slice))
       else if (slice.inMs <= 0) continue
       else if (slice.inMs <= AHEAD_MS) this.lookIn(slice, slice.inMs)
     }
@@ -183,12 +183,13 @@ export class Feeder {
     const even = Math.floor(HELD_MAX / Math.max(1, this.#wanting.size))
     const window = Math.max(SLICE_MIN, Math.min(SLICE_MAX, even))
     for (const slice of this.#wanting) {
-      const count = held.countInSlice(slice)
-      if (count > window / 2 || !ownership.owns(slice.p)) continue
+      // What waits for its commit keeps nobody from being sent; how much of that there may be is the sender's to say.
+      const { all, unanswered } = held.countInSlice(slice)
+      if (unanswered > window / 2 || !ownership.owns(slice.p)) continue
       slice.pass ??= { seen: slice.asked, after: null }
       const { after } = slice.pass
       // From the beginning it meets what is held already, which is not taken twice.
-      const room = window - count + (after === null ? count : 0)
+      const room = window - unanswered + (after === null ? all : 0)
       asks.push({ slice, p: slice.p, lane: slice.lane, room, after })
       if (asks.length === SLICES_A_LOAD) break
     }

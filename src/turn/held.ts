@@ -22,6 +22,13 @@ export interface HeldAction {
   isStale: boolean
 }
 
+/** Of one slice. */
+export interface SliceCount {
+  all: number
+  unanswered: number
+}
+const NONE: Readonly<SliceCount> = { all: 0, unanswered: 0 }
+
 /** A load that may answer with rows as they were before something was released. */
 export type OpenLoad = number
 
@@ -32,7 +39,7 @@ export type OpenLoad = number
  */
 export class Held {
   readonly #held = new Map<string, HeldAction>()
-  readonly #bySlice = new Map<string, Map<string, HeldAction>>()
+  readonly #bySlice = new Map<string, SliceCount>()
   readonly #tombstones = new Map<string, number>()
   readonly #open = new Set<OpenLoad>()
   readonly #reserved = new Set<string>()
@@ -90,8 +97,11 @@ export class Held {
     this.#bytes += row.parameters.length
     const key = sliceKey(row)
     const slice = this.#bySlice.get(key)
-    if (slice === undefined) this.#bySlice.set(key, new Map([[row.id, held]]))
-    else slice.set(row.id, held)
+    if (slice === undefined) this.#bySlice.set(key, { all: 1, unanswered: 1 })
+    else {
+      slice.all++
+      slice.unanswered++
+    }
     return held
   }
 
@@ -100,9 +110,11 @@ export class Held {
     if (held === undefined) return
     this.#held.delete(id)
     this.#bytes -= held.row.parameters.length
-    const slice = this.#bySlice.get(sliceKey(held))
-    slice?.delete(id)
-    if (slice?.size === 0) this.#bySlice.delete(sliceKey(held))
+    const key = sliceKey(held)
+    const slice = this.#bySlice.get(key)!
+    slice.all--
+    if (held.place !== 'result-waiting') slice.unanswered--
+    if (slice.all === 0) this.#bySlice.delete(key)
     this.#bury(id)
   }
 
@@ -118,9 +130,17 @@ export class Held {
     this.#reserved.clear()
   }
 
-  /** How many are held of one partition's part of a lane. */
-  countInSlice(slice: { p: number; lane: string }): number {
-    return this.#bySlice.get(sliceKey(slice))?.size ?? 0
+  /** Its result is back: it waits for a commit and not for the wire any more. */
+  answered(held: HeldAction): void {
+    held.place = 'result-waiting'
+    held.wireUntil = null
+    const slice = this.#bySlice.get(sliceKey(held))
+    if (slice !== undefined && this.#held.get(held.id) === held) slice.unanswered--
+  }
+
+  /** How many are held of one partition's part of a lane, and how many of those are still to be sent or answered. */
+  countInSlice(slice: { p: number; lane: string }): SliceCount {
+    return this.#bySlice.get(sliceKey(slice)) ?? NONE
   }
 
   /** Forgets everything, as a worker does that was buried; the new owners load it again. */

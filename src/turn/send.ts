@@ -184,11 +184,10 @@ function answered(engine: Engine, action: HeldAction, attempt: number, answer: S
   }
   logAttempt(engine, result.held, attempt, answer)
   tellBreaker(engine, action, answer)
-  action.wireUntil = null
   if (action.isLost) {
     engine.lost.add([result])
   } else {
-    action.place = 'result-waiting'
+    engine.held.answered(action)
     engine.agenda.addResult(result)
   }
   pump(engine)
