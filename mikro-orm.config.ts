@@ -9,7 +9,7 @@ import { Migration20261121110000_limits } from './src/ledger/migrations/Migratio
 import { Migration20261121120000_breakers } from './src/ledger/migrations/Migration20261121120000_breakers.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
-export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
+export function ormOptions(options: { databaseUrl: string; poolMax: number; queryTimeoutMs?: number }) {
   return defineConfig({
     clientUrl: options.databaseUrl,
     entities: [Tenant, ApiKey, ActionType],
@@ -31,6 +31,7 @@ export function ormOptions(options: { databaseUrl: string; poolMax: number }) {
     driverOptions: {
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
+      ...(options.queryTimeoutMs === undefined ? {} : { query_timeout: options.queryTimeoutMs }),
       // A process that is stopped in the middle of a turn holds its worker's row, and could not be buried.
       idle_in_transaction_session_timeout: 5_000,
     },

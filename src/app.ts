@@ -19,6 +19,8 @@ import { Worker } from './turn/worker.ts'
 import { MonthKeeper } from './upkeep/months.ts'
 
 const POOL_MAX = { web: 16, worker: 8 }
+/** Of one statement: a connection may be dead without saying so, and a beat should outlive the wait. */
+const QUERY_TIMEOUT_MS = 10_000
 const CLOSE_GRACE_MS = 5_000
 const CONNECTIONS_PER_ORIGIN = 64
 
@@ -42,7 +44,7 @@ async function openParts(config: Config, poolMax: number) {
   // Documents first: a mistake in one stops the start before anything was opened.
   const rules = loadRules(config.rulesDir)
   const guard = createGuard(config.egressAllow)
-  const ledger = await Ledger.open({ databaseUrl, poolMax })
+  const ledger = await Ledger.open({ databaseUrl, poolMax, queryTimeoutMs: QUERY_TIMEOUT_MS })
   await ledger.checkPartitions(config.partitions)
   const secrets: SecretBox = secretBox(secretKey)
   const registry = new TypeRegistry({

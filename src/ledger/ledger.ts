@@ -16,6 +16,8 @@ export interface LedgerOptions {
   databaseUrl: string
   /** Most connections of this process. */
   poolMax: number
+  /** A statement without an answer by then fails, and its connection is given up; absent: it is waited for. */
+  queryTimeoutMs?: number
 }
 
 /** One process's way to Postgres: MikroORM for what is seldom written, its own pool for the hot path. */

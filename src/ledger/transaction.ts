@@ -13,15 +13,21 @@ export async function inTransaction<T>(pool: Pool, body: (client: PoolClient) =>
     await client.query('commit')
     return value
   } catch (error) {
-    isBroken = await client.query('rollback').then(
-      () => false,
-      () => true,
-    )
+    isBroken = isUnanswered(error) || (await cannotRollBack(client))
     throw error
   } finally {
     client.release(isBroken)
   }
 }
+
+/** Whatever is asked after it on the same connection would wait behind it; giving the connection up ends the transaction. */
+const isUnanswered = (error: unknown) => error instanceof Error && error.message === 'Query read timeout'
+
+const cannotRollBack = (client: PoolClient): Promise<boolean> =>
+  client.query('rollback').then(
+    () => false,
+    () => true,
+  )
 
 /** The clock of a transaction in ms since the epoch: what `now()` gives in all of its SQL. */
 export async function transactionNow(client: PoolClient): Promise<number> {

@@ -53,7 +53,7 @@ export class TcpProxy {
   async halfOpen(share: number, ms: number, chance: Chance): Promise<void> {
     const chosen = this.#some(share, chance)
     for (const pair of chosen) freeze(pair, chance.isLucky(0.5))
-    await sleep(ms)
+    await sleep(ms, undefined, { ref: false })
     for (const pair of chosen) destroy(pair)
   }
 
