@@ -20,8 +20,8 @@ const { values } = parseArgs({
 })
 const effort: Effort = {
   isQuick: values.quick,
-  n: whole('n', values.n ?? (values.quick ? '5000' : '20000'), 1_000_000),
-  rounds: whole('rounds', values.rounds ?? (values.quick ? '1' : '5'), 100),
+  n: whole('n', values.n ?? (values.quick ? '5000' : '40000'), 1_000_000),
+  rounds: whole('rounds', values.rounds ?? (values.quick ? '1' : '3'), 100),
 }
 const chosen = choose(values.only)
 

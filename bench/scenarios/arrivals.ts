@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Receiving } from '../receiving.ts'
 import { quantile } from '../statistics.ts'
 
-/** Latencies in ms from before an action was handed over until the receiver had it. */
+/** Latencies in ms from when an action was accepted until the receiver had it. */
 export interface Latencies {
   p50: number
   p99: number
@@ -11,14 +11,15 @@ export interface Latencies {
 
 /**
  * Hands over at a steady rate, whether the last one is done or not, for so long; `handOver` gives the id that the
- * receiver will see. Returns when each began, in ns of the machine's monotonic clock; those of the first `warmUp` seconds
- * are left out, in which connections are made and code is compiled.
+ * receiver will see. Returns when each was accepted (its promise fulfilled; for raw POSTs when it began) in ns of the
+ * machine's monotonic clock; those of the first `warmUp` seconds are left out, in which connections are made and code is
+ * compiled.
  */
 export async function steadily(
   perSecond: number,
   seconds: number,
   handOver: (index: number) => Promise<string>,
-  warmUp = 0,
+  { warmUp = 0, from = 'accepted' }: { warmUp?: number; from?: 'accepted' | 'begun' } = {},
 ): Promise<Map<string, bigint>> {
   const begun = new Map<string, bigint>()
   const open: Promise<void>[] = []
@@ -31,7 +32,7 @@ export async function steadily(
     const isCold = i < warmUp * perSecond
     open.push(
       handOver(i).then((id) => {
-        if (!isCold) begun.set(id, at)
+        if (!isCold) begun.set(id, from === 'begun' ? at : process.hrtime.bigint())
       }),
     )
   }
@@ -47,7 +48,8 @@ export async function latencies(begun: ReadonlyMap<string, bigint>, receiver: Re
     const arrived = new Map(times.map(([id, at]) => [id, BigInt(at)]))
     const took = [...begun].flatMap(([id, at]) => {
       const arrival = arrived.get(id)
-      return arrival === undefined ? [] : [Number(arrival - at) / 1e6]
+      // It may arrive before its sender has heard that it was accepted.
+      return arrival === undefined ? [] : [Math.max(0, Number(arrival - at) / 1e6)]
     })
     if (took.length === begun.size)
       return { p50: quantile(took, 0.5), p99: quantile(took, 0.99), count: took.length }

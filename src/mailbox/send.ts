@@ -46,7 +46,8 @@ export class Mailer implements Nudger {
 
   async #flush(): Promise<void> {
     try {
-      await this.#learnOwners()
+      if (this.#owners.size === 0) await this.#learnOwners()
+      else this.#learnSoon()
       const nudges = [...this.#waiting.values()]
       this.#waiting.clear()
       await this.#send(nudges)
@@ -78,8 +79,16 @@ export class Mailer implements Nudger {
     )
   }
 
-  async #learnOwners(): Promise<void> {
+  /** Beside the sending: a nudge that goes to the last owner costs a second, and that is seldom. */
+  #learnSoon(): void {
     if (performance.now() - this.#ownersAt < OWNERS_MS) return
+    this.#ownersAt = performance.now()
+    this.#learnOwners().catch((error) =>
+      this.#options.log.debug({ error: String(error) }, 'the owners could not be read'),
+    )
+  }
+
+  async #learnOwners(): Promise<void> {
     this.#owners = await this.#options.readOwners()
     this.#ownersAt = performance.now()
   }

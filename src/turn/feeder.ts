@@ -18,8 +18,9 @@ const SLICE_MIN = 4
 const SLICE_MAX = 128
 /** Most bytes of parameters held. */
 const BYTES_MAX = 64 * 1024 * 1024
-/** Most slices asked about in one load, and met in one page of the walk. */
+/** Most slices asked about in one load, most rows that it brings, and most slices met in one page of the walk. */
 const SLICES_A_LOAD = 512
+const ROWS_A_LOAD = 512
 const SLICES_A_PAGE = 4_000
 /** Most sleeping sends of one partition that are moved at a time. */
 const WOKEN_A_PARTITION = 1_000
@@ -34,6 +35,8 @@ interface Slice extends LaneSlice {
   emptyAt: number
   /** A pass over the slice, from its first due action to its last: what it had seen at its start, how far it came. */
   pass: { seen: number; after: { at: number; id: string } | null } | null
+  /** A load of it is under way; one at a time. */
+  isLoading: boolean
   /** Looks again at `at`, by the monotonic clock; the earliest that was asked for. */
   timer: { at: number; handle: NodeJS.Timeout } | undefined
 }
@@ -48,7 +51,8 @@ export class Feeder {
   readonly #slices = new Map<string, Slice>()
   /** Slices that may have more than was loaded, in the order in which they are asked. */
   readonly #wanting = new Set<Slice>()
-  #refilling: Promise<void> | undefined
+  /** Loads for slices of which nothing is held, and for the others: a backlog must not stand before a newcomer. */
+  readonly #refilling: { fresh?: Promise<void>; more?: Promise<void> } = {}
   #sweeping: Promise<void> | undefined
   /** The last lane met in each partition, where the walk has not reached its end. */
   #walked: readonly MetSlice[] = []
@@ -128,13 +132,18 @@ export class Feeder {
 
   /** Fills the slices that have room and may have more; returns at once. */
   refill(): void {
-    this.#refilling ??= this.#refill()
+    this.#begin('fresh')
+    this.#begin('more')
+  }
+
+  #begin(kind: 'fresh' | 'more'): void {
+    this.#refilling[kind] ??= this.#refill(kind)
       .catch((error) => {
         // The next sweep asks again.
         this.#engine().log.warn({ error: String(error) }, 'due work could not be loaded')
       })
       .finally(() => {
-        this.#refilling = undefined
+        this.#refilling[kind] = undefined
       })
   }
 
@@ -145,14 +154,14 @@ export class Feeder {
     this.#wanting.clear()
     this.#walked = []
     await this.#sweeping?.catch(() => undefined)
-    await this.#refilling
+    await Promise.all([this.#refilling.fresh, this.#refilling.more])
   }
 
   #slice(at: LaneSlice): Slice {
     const key = sliceKey(at)
     let slice = this.#slices.get(key)
     if (slice === undefined) {
-      slice = { p: at.p, lane: at.lane, asked: 0, emptyAt: 0, pass: null, timer: undefined }
+      slice = { p: at.p, lane: at.lane, asked: 0, emptyAt: 0, pass: null, isLoading: false, timer: undefined }
       this.#slices.set(key, slice)
     }
     return slice
@@ -176,29 +185,32 @@ export class Feeder {
   }
 
   /** What to load next: of slices that are half empty, so that loads are few and full. */
-  #asks(): Ask[] {
+  #asks(kind: 'fresh' | 'more'): Ask[] {
     const { held, ownership } = this.#engine()
     const asks: Ask[] = []
     if (!this.#hasRoom()) return asks
     const even = Math.floor(HELD_MAX / Math.max(1, this.#wanting.size))
     const window = Math.max(SLICE_MIN, Math.min(SLICE_MAX, even))
+    let rows = 0
     for (const slice of this.#wanting) {
       // What waits for its commit keeps nobody from being sent; how much of that there may be is the sender's to say.
       const { all, unanswered } = held.countInSlice(slice)
+      if ((all === 0) !== (kind === 'fresh') || slice.isLoading) continue
       if (unanswered > window / 2 || !ownership.owns(slice.p)) continue
       slice.pass ??= { seen: slice.asked, after: null }
       const { after } = slice.pass
       // From the beginning it meets what is held already, which is not taken twice.
       const room = window - unanswered + (after === null ? all : 0)
       asks.push({ slice, p: slice.p, lane: slice.lane, room, after })
-      if (asks.length === SLICES_A_LOAD) break
+      rows += room
+      if (asks.length === SLICES_A_LOAD || (kind === 'more' && rows >= ROWS_A_LOAD)) break
     }
     return asks
   }
 
-  async #refill(): Promise<void> {
+  async #refill(kind: 'fresh' | 'more'): Promise<void> {
     for (;;) {
-      const asks = this.#asks()
+      const asks = this.#asks(kind)
       if (asks.length === 0 || !this.#engine().isSending) return
       await this.#load(asks)
     }
@@ -208,6 +220,7 @@ export class Feeder {
     const engine = this.#engine()
     // From here on, whatever is released stays known until this load has answered.
     const load = engine.held.openLoad()
+    for (const { slice } of asks) slice.isLoading = true
     try {
       const rows = await dueInLanes(engine.pool, asks)
       await engine.registry.byIds(rows.map((row) => row.type))
@@ -215,7 +228,10 @@ export class Feeder {
       for (const ask of asks) this.#advance(ask, found.get(sliceKey(ask)) ?? [])
     } finally {
       engine.held.closeLoad(load)
+      for (const { slice } of asks) slice.isLoading = false
     }
+    // A slice that was fresh has something held now, and may have more.
+    this.refill()
     engine.pump()
   }
 
