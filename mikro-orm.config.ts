@@ -3,13 +3,14 @@ import { defineConfig } from '@mikro-orm/postgresql'
 import { readConfig } from './src/config.ts'
 import { ActionType } from './src/ledger/entities/action-types.ts'
 import { ApiKey, Tenant } from './src/ledger/entities/tenants.ts'
+import type { LedgerOptions } from './src/ledger/ledger.ts'
 import { Migration20261121000000_ledger } from './src/ledger/migrations/Migration20261121000000_ledger.ts'
 import { Migration20261121100000_timers } from './src/ledger/migrations/Migration20261121100000_timers.ts'
 import { Migration20261121110000_limits } from './src/ledger/migrations/Migration20261121110000_limits.ts'
 import { Migration20261121120000_breakers } from './src/ledger/migrations/Migration20261121120000_breakers.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
-export function ormOptions(options: { databaseUrl: string; poolMax: number; queryTimeoutMs?: number }) {
+export function ormOptions(options: LedgerOptions) {
   return defineConfig({
     clientUrl: options.databaseUrl,
     entities: [Tenant, ApiKey, ActionType],
@@ -34,6 +35,7 @@ export function ormOptions(options: { databaseUrl: string; poolMax: number; quer
       ...(options.queryTimeoutMs === undefined ? {} : { query_timeout: options.queryTimeoutMs }),
       // A process that is stopped in the middle of a turn holds its worker's row, and could not be buried.
       idle_in_transaction_session_timeout: 5_000,
+      ...(options.keepsPlans === true ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
     },
     discovery: { warnWhenNoEntities: false },
     ensureDatabase: false,

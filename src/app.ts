@@ -39,12 +39,17 @@ function needed(config: Config): Needed {
   return { databaseUrl, redisUrl, secretKey }
 }
 
-async function openParts(config: Config, poolMax: number) {
+async function openParts(config: Config, poolMax: number, keepsPlans: boolean) {
   const { databaseUrl, redisUrl, secretKey } = needed(config)
   // Documents first: a mistake in one stops the start before anything was opened.
   const rules = loadRules(config.rulesDir)
   const guard = createGuard(config.egressAllow)
-  const ledger = await Ledger.open({ databaseUrl, poolMax, queryTimeoutMs: QUERY_TIMEOUT_MS })
+  const ledger = await Ledger.open({
+    databaseUrl,
+    poolMax,
+    queryTimeoutMs: QUERY_TIMEOUT_MS,
+    keepsPlans,
+  })
   await ledger.checkPartitions(config.partitions)
   const secrets: SecretBox = secretBox(secretKey)
   const registry = new TypeRegistry({
@@ -63,7 +68,7 @@ export async function startWeb(
   log: Log,
   hooks: Pick<ServerOptions, 'onAnswer'> = {},
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const { redisUrl, rules, guard, ledger, secrets, registry } = await openParts(config, POOL_MAX.web)
+  const { redisUrl, rules, guard, ledger, secrets, registry } = await openParts(config, POOL_MAX.web, false)
   const redis = connect(redisUrl, 'send', log)
   const nudger = new Mailer({ redis, log, readOwners: () => owners(ledger.pool) })
   const deps = { ledger, registry, nudger, log, config, secrets, guard, rules }
@@ -87,7 +92,11 @@ export async function startWeb(
 
 /** A worker process: owns its share of the partitions and sends until `close`, which gives them back first. */
 export async function startWorker(config: Config, log: Log): Promise<{ id: string; close(): Promise<void> }> {
-  const { databaseUrl, redisUrl, rules, guard, ledger, registry } = await openParts(config, POOL_MAX.worker)
+  const { databaseUrl, redisUrl, rules, guard, ledger, registry } = await openParts(
+    config,
+    POOL_MAX.worker,
+    true,
+  )
   const commands = connect(redisUrl, 'send', log)
   const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
   const months = new MonthKeeper(ledger, log)
