@@ -35,7 +35,6 @@ export function ormOptions(options: LedgerOptions) {
       ...(options.queryTimeoutMs === undefined ? {} : { query_timeout: options.queryTimeoutMs }),
       // A process that is stopped in the middle of a turn holds its worker's row, and could not be buried.
       idle_in_transaction_session_timeout: 5_000,
-      ...(options.keepsPlans === true ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
     },
     discovery: { warnWhenNoEntities: false },
     ensureDatabase: false,

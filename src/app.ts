@@ -8,6 +8,7 @@ import { VolleyError } from './errors.ts'
 import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
 import { Ledger } from './ledger/ledger.ts'
+import { openLoadPool } from './ledger/load-pool.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
 import { TypeRegistry } from './ledger/type-registry.ts'
 import { owners } from './ledger/workers.ts'
@@ -39,7 +40,7 @@ function needed(config: Config): Needed {
   return { databaseUrl, redisUrl, secretKey }
 }
 
-async function openParts(config: Config, poolMax: number, keepsPlans: boolean) {
+async function openParts(config: Config, poolMax: number) {
   const { databaseUrl, redisUrl, secretKey } = needed(config)
   // Documents first: a mistake in one stops the start before anything was opened.
   const rules = loadRules(config.rulesDir)
@@ -48,7 +49,6 @@ async function openParts(config: Config, poolMax: number, keepsPlans: boolean) {
     databaseUrl,
     poolMax,
     queryTimeoutMs: QUERY_TIMEOUT_MS,
-    keepsPlans,
   })
   await ledger.checkPartitions(config.partitions)
   const secrets: SecretBox = secretBox(secretKey)
@@ -68,7 +68,7 @@ export async function startWeb(
   log: Log,
   hooks: Pick<ServerOptions, 'onAnswer'> = {},
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const { redisUrl, rules, guard, ledger, secrets, registry } = await openParts(config, POOL_MAX.web, false)
+  const { redisUrl, rules, guard, ledger, secrets, registry } = await openParts(config, POOL_MAX.web)
   const redis = connect(redisUrl, 'send', log)
   const nudger = new Mailer({ redis, log, readOwners: () => owners(ledger.pool) })
   const deps = { ledger, registry, nudger, log, config, secrets, guard, rules }
@@ -92,11 +92,8 @@ export async function startWeb(
 
 /** A worker process: owns its share of the partitions and sends until `close`, which gives them back first. */
 export async function startWorker(config: Config, log: Log): Promise<{ id: string; close(): Promise<void> }> {
-  const { databaseUrl, redisUrl, rules, guard, ledger, registry } = await openParts(
-    config,
-    POOL_MAX.worker,
-    true,
-  )
+  const { databaseUrl, redisUrl, rules, guard, ledger, registry } = await openParts(config, POOL_MAX.worker)
+  const loads = openLoadPool({ databaseUrl, queryTimeoutMs: QUERY_TIMEOUT_MS })
   const commands = connect(redisUrl, 'send', log)
   const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
   const months = new MonthKeeper(ledger, log)
@@ -123,6 +120,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   })
   const engine: Worker = new Worker({
     pool: ledger.pool,
+    loads,
     registry,
     rules,
     client,
@@ -153,6 +151,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
       commands.disconnect()
       await client.close()
       await registry.stop()
+      await loads.end()
       await ledger.close()
     },
   }

@@ -18,11 +18,6 @@ export interface LedgerOptions {
   poolMax: number
   /** A statement without an answer by then fails, and its connection is given up; absent: it is waited for. */
   queryTimeoutMs?: number
-  /**
-   * Each named statement is planned once for a connection. A worker's statements all go by an index whatever their
-   * parameters are, and planning one over the months of a table takes longer than running it.
-   */
-  keepsPlans?: boolean
 }
 
 /** One process's way to Postgres: MikroORM for what is seldom written, its own pool for the hot path. */

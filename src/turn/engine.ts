@@ -15,6 +15,8 @@ import type { Ownership } from './ownership.ts'
 /** What a worker is given. */
 export interface Parts {
   pool: Pool
+  /** The connections by which due work is found and loaded. */
+  loads: Pool
   registry: TypeRegistry
   rules: RuleBook
   client: Client

@@ -20,7 +20,7 @@ const SLICE_MAX = 128
 const BYTES_MAX = 64 * 1024 * 1024
 /** Most slices asked about in one load, most rows that it brings, and most slices met in one page of the walk. */
 const SLICES_A_LOAD = 512
-const ROWS_A_LOAD = 512
+const ROWS_A_LOAD = 128
 const SLICES_A_PAGE = 4_000
 /** Most sleeping sends of one partition that are moved at a time. */
 const WOKEN_A_PARTITION = 1_000
@@ -110,17 +110,17 @@ export class Feeder {
   }
 
   async #wake(): Promise<void> {
-    const { pool, ownership } = this.#engine()
+    const { loads, ownership } = this.#engine()
     const partitions = ownership.list()
-    if (partitions.length > 0) await wakeSleeping(pool, partitions, WOKEN_A_PARTITION)
+    if (partitions.length > 0) await wakeSleeping(loads, partitions, WOKEN_A_PARTITION)
   }
 
   async #walkPage(): Promise<void> {
-    const { pool, held, ownership } = this.#engine()
+    const { loads, held, ownership } = this.#engine()
     const last = new Map(this.#walked.map((met) => [met.p, met.lane]))
     const starts = ownership.list().map((p) => ({ p, lane: last.get(p) ?? SLEEP_LANE }))
     const isRest = last.size > 0
-    const met = await walkLanes(pool, isRest ? starts.filter(({ p }) => last.has(p)) : starts, SLICES_A_PAGE)
+    const met = await walkLanes(loads, isRest ? starts.filter(({ p }) => last.has(p)) : starts, SLICES_A_PAGE)
     for (const slice of met) {
       // What is held of a slice is its first; whatever nobody told us of stands behind, and has no turn before.
       if (slice.inMs <= 0 && held.countInSlice(slice).all === 0) this.#want(this.#slice(slice))
@@ -222,7 +222,7 @@ export class Feeder {
     const load = engine.held.openLoad()
     for (const { slice } of asks) slice.isLoading = true
     try {
-      const rows = await dueInLanes(engine.pool, asks)
+      const rows = await dueInLanes(engine.loads, asks)
       await engine.registry.byIds(rows.map((row) => row.type))
       const found = this.#admit(rows)
       for (const ask of asks) this.#advance(ask, found.get(sliceKey(ask)) ?? [])
