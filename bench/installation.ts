@@ -37,6 +37,7 @@ export class Installation {
   readonly #redis: ReturnType<typeof connect>
   readonly #mailer: Mailer
   readonly processes: ChildProcess[] = []
+  #hasWorkers = false
 
   private constructor(ledger: Ledger, urls: { databaseUrl: string; redisUrl: string }) {
     this.ledger = ledger
@@ -109,15 +110,15 @@ export class Installation {
     }
   }
 
-  /** Starts a worker process and waits until all partitions are owned. */
+  /** Starts a worker process and waits until all partitions are owned and it has its share. */
   async worker(env: Record<string, string> = {}): Promise<ChildProcess> {
-    const worker = this.#spawn('worker', env)
     const before = (await this.#owned()).size
-    const isShared = async () => {
+    const worker = this.#spawn('worker', env)
+    await until(async () => {
       const owned = await this.#owned()
-      return !owned.has(null) && owned.size > (before === 1 ? 0 : before)
-    }
-    await until(isShared)
+      return !owned.has(null) && owned.size > (this.#hasWorkers ? before : 0)
+    })
+    this.#hasWorkers = true
     return worker
   }
 
@@ -181,6 +182,7 @@ export class Installation {
 
   async stopProcesses(): Promise<void> {
     await Promise.all(this.processes.splice(0).map((child) => stopped(child)))
+    this.#hasWorkers = false
   }
 }
 

@@ -21,6 +21,8 @@ export class Receiving {
   /** Starts it, listening on so many ports of loopback. */
   static async start(ports: number): Promise<Receiving> {
     const child = fork(new URL('./receiver.ts', import.meta.url))
+    // A scenario that waits for no `all` leaves its listener behind.
+    child.setMaxListeners(0)
     const listening = heard<{ ports: number[] }>(child, 'listening')
     child.send({ kind: 'listen', ports } satisfies ReceiverOrder)
     return new Receiving(child, (await listening).ports)
