@@ -31,7 +31,7 @@ export const latency: Scenario = {
   async run(machine, { isQuick, rounds }) {
     const seconds = WARM_UP + (isQuick ? 4 : 12)
     const of: Record<'raw' | 'volley' | 'bullmq', Latencies[]> = { raw: [], volley: [], bullmq: [] }
-    for (let round = 1; round <= Math.min(rounds, 3); round++) {
+    for (let round = 1; round <= Math.min(rounds, 2); round++) {
       of.raw.push(await raw(machine, seconds))
       of.volley.push(await volley(machine, seconds))
       of.bullmq.push(await bullmq(machine, seconds))

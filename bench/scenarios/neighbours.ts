@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Destination } from '../installation.ts'
 import { Installation } from '../installation.ts'
 import { DESTINATIONS, type Machine, say } from '../machine.ts'
@@ -7,6 +8,8 @@ import { type Figure, figureOf, newSecret, plain, type Scenario } from './scenar
 
 const QUIET_PER_SECOND = 200
 const FLOOD_TICKS = 50
+/** Seconds before anything is measured; the disturbance goes on all the time. */
+const WARM_UP = 5
 
 /** Prepares what others do while quiet tenants are measured; `other` is the destination of the one that is not quiet. */
 type Disturbance = (
@@ -44,7 +47,8 @@ const flood =
     const first = installation.rows(backlog, [other])
     const later = installation.rows(perTick * FLOOD_TICKS * seconds, [other])
     return async () => {
-      const backlogged = installation.accept(first, 100)
+      // When measuring begins, and not before.
+      const backlogged = sleep(WARM_UP * 1_000).then(() => installation.accept(first, 100))
       await steadily(FLOOD_TICKS, seconds, async (i) => {
         await installation.accept(later.slice(i * perTick, (i + 1) * perTick))
         return `flood-${i}`
@@ -60,7 +64,7 @@ export const hanging: Scenario = {
     const calm: Setting = { delay: 0, timeout: '1s', disturbance: nothing }
     const disturbed: Setting = { delay: null, timeout: '1s', disturbance: toHanging }
     return compare(machine, 'p99 of 99 destinations beside one that hangs', calm, disturbed, {
-      rounds: Math.min(rounds, 3),
+      rounds: Math.min(rounds, 2),
       seconds: isQuick ? 5 : 15,
       most: 1.5,
     })
@@ -81,7 +85,7 @@ export const flooding: Scenario = {
       'p99 of quiet tenants beside one with 90 % of the arrivals',
       calm,
       { ...calm, disturbance: flood(0) },
-      { rounds: Math.min(rounds, 3), seconds, most: 2 },
+      { rounds: Math.min(rounds, 2), seconds, most: 2 },
     )
     const burst = await compare(
       machine,
@@ -133,13 +137,14 @@ async function measure(machine: Machine, setting: Setting, seconds: number): Pro
   // Every destination has its connections before anything is measured.
   await installation.accept(installation.rows(destinations.length * 2, destinations))
   await installation.settled()
-  const disturb = await setting.disturbance(installation, other, seconds)
+  const disturb = await setting.disturbance(installation, other, WARM_UP + seconds)
   const disturbing = disturb()
-  const begun = await steadily(QUIET_PER_SECOND, seconds, async (i) => {
+  const handOver = async (i: number) => {
     const [row] = installation.rows(1, [destinations[i % destinations.length]!])
     await installation.accept([row!])
     return row!.id
-  })
+  }
+  const begun = await steadily(QUIET_PER_SECOND, WARM_UP + seconds, handOver, { warmUp: WARM_UP })
   const measured = await latencies(begun, machine.receiver)
   await disturbing
   await installation.stop()
