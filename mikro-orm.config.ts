@@ -8,6 +8,8 @@ import { Migration20261121000000_ledger } from './src/ledger/migrations/Migratio
 import { Migration20261121100000_timers } from './src/ledger/migrations/Migration20261121100000_timers.ts'
 import { Migration20261121110000_limits } from './src/ledger/migrations/Migration20261121110000_limits.ts'
 import { Migration20261121120000_breakers } from './src/ledger/migrations/Migration20261121120000_breakers.ts'
+import { Migration20261121130000_sending } from './src/ledger/migrations/Migration20261121130000_sending.ts'
+import { Migration20261121140000_letters } from './src/ledger/migrations/Migration20261121140000_letters.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -23,6 +25,8 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121100000_timers,
         Migration20261121110000_limits,
         Migration20261121120000_breakers,
+        Migration20261121130000_sending,
+        Migration20261121140000_letters,
       ],
       snapshot: false,
       silent: true,

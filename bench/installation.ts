@@ -92,6 +92,7 @@ export class Installation {
         confidence: job.confidence,
         origin: 'api',
         test: false,
+        shadow: false,
         lane,
         p: slices[sliceOf(job.id, slices.length)]!,
         scheduledAt: dueAt,

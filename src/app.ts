@@ -10,6 +10,7 @@ import { closeServer, createServer, type ServerOptions } from './http/server.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
+import { TenantRegistry } from './ledger/tenant-registry.ts'
 import { TypeRegistry } from './ledger/type-registry.ts'
 import { owners } from './ledger/workers.ts'
 import type { Log } from './log.ts'
@@ -58,8 +59,9 @@ async function openParts(config: Config, poolMax: number) {
     openSecret: (sealed) => secrets.open(sealed),
     compile: compileParametersSchema,
   })
-  await registry.start()
-  return { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry }
+  const tenants = new TenantRegistry(ledger.pool)
+  await Promise.all([registry.start(), tenants.start()])
+  return { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry, tenants }
 }
 
 /** A web process: serves the API until `close`, which lets running requests finish. */
@@ -68,10 +70,10 @@ export async function startWeb(
   log: Log,
   hooks: Pick<ServerOptions, 'onAnswer'> = {},
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const { redisUrl, rules, guard, ledger, secrets, registry } = await openParts(config, POOL_MAX.web)
+  const { redisUrl, rules, guard, ledger, secrets, registry, tenants } = await openParts(config, POOL_MAX.web)
   const redis = connect(redisUrl, 'send', log)
   const nudger = new Mailer({ redis, log, readOwners: () => owners(ledger.pool) })
-  const deps = { ledger, registry, nudger, log, config, secrets, guard, rules }
+  const deps = { ledger, registry, tenants, nudger, log, config, secrets, guard, rules }
   const server = createServer({ deps, routes, ...hooks })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -84,6 +86,7 @@ export async function startWeb(
     async close() {
       await closeServer(server, CLOSE_GRACE_MS)
       await registry.stop()
+      await tenants.stop()
       redis.disconnect()
       await ledger.close()
     },
@@ -92,7 +95,10 @@ export async function startWeb(
 
 /** A worker process: owns its share of the partitions and sends until `close`, which gives them back first. */
 export async function startWorker(config: Config, log: Log): Promise<{ id: string; close(): Promise<void> }> {
-  const { databaseUrl, redisUrl, rules, guard, ledger, registry } = await openParts(config, POOL_MAX.worker)
+  const { databaseUrl, redisUrl, rules, guard, ledger, registry, tenants } = await openParts(
+    config,
+    POOL_MAX.worker,
+  )
   const loads = openLoadPool({ databaseUrl, queryTimeoutMs: QUERY_TIMEOUT_MS })
   const commands = connect(redisUrl, 'send', log)
   const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
@@ -122,6 +128,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     pool: ledger.pool,
     loads,
     registry,
+    tenants,
     rules,
     client,
     nudger,
@@ -151,6 +158,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
       commands.disconnect()
       await client.close()
       await registry.stop()
+      await tenants.stop()
       await loads.end()
       await ledger.close()
     },

@@ -29,6 +29,7 @@ const catalogue = {
     text: 'The URL points to an address that this installation does not send to.',
   },
   unauthorized: { status: 401, retryable: false, text: 'The API key is missing or not known.' },
+  live_key_needed: { status: 403, retryable: false, text: 'This needs a live key.' },
   not_found: { status: 404, retryable: false, text: 'Nothing is known under this address.' },
   method_not_allowed: { status: 405, retryable: false, text: 'This address does not take this method.' },
   action_type_unknown: { status: 400, retryable: false, text: 'No active action type has this name.' },
@@ -48,6 +49,7 @@ const catalogue = {
     retryable: false,
     text: 'The action is in a state that does not allow this.',
   },
+  letter_resolved: { status: 409, retryable: false, text: 'The dead letter was resolved before.' },
   too_late: { status: 409, retryable: false, text: 'The action was sent before it could be cancelled.' },
   body_too_large: { status: 413, retryable: false, text: 'The body is larger than this address accepts.' },
   unsupported_media_type: {

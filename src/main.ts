@@ -13,7 +13,7 @@ const program = new Command('volley')
 program
   .command('start')
   .description('Run the whole platform on this machine: PostgreSQL, Redis, one web and two worker processes')
-  .option('--workers <n>', 'number of worker processes', wholeNumber, 2)
+  .option('--workers <n>', 'number of worker processes', (text) => wholeNumber(text, 64), 2)
   .action(async (options: { workers: number }) => {
     const { runStart } = await import('./local/start.ts')
     await runStart(readConfig(), options.workers)
@@ -93,6 +93,126 @@ keys
     })
   })
 
+program
+  .command('status')
+  .description('Show what is wrong, who works, and what waits')
+  .option('--watch', 'again each second, until Ctrl-C')
+  .option('--json', 'for programs')
+  .action(async (options: { watch?: boolean; json?: boolean }) => {
+    const [{ readStatus }, { showStatus }] = await Promise.all([
+      import('./ledger/status.ts'),
+      import('./command/show-status.ts'),
+    ])
+    await withLedger(async (ledger) => {
+      const lines = async () => {
+        const status = await readStatus(ledger.pool)
+        return options.json === true ? JSON.stringify(status) : showStatus(status).join('\n')
+      }
+      if (options.watch !== true) return print(await lines())
+      let isOver = false
+      process.once('SIGINT', () => {
+        isOver = true
+      })
+      while (!isOver) {
+        const text = await lines()
+        // The screen is cleared only once there is something to show.
+        print(options.json === true ? text : `\u001b[2J\u001b[H${text}`)
+        await new Promise((resolve) => setTimeout(resolve, 1_000))
+      }
+    })
+  })
+
+const letters = program.command('dead-letters').description('What could not be worked on, and was put aside')
+
+letters
+  .command('list')
+  .description('Show open dead letters, newest first')
+  .addOption(new Option('--reason <reason>').choices(['internal', 'poison']))
+  .option('--all', 'resolved ones too')
+  .option('--limit <n>', 'at most so many', (text) => wholeNumber(text, 10_000), 50)
+  .option('--json', 'a JSON object a line, with what each is about')
+  .action(async (options: { reason?: string; all?: boolean; limit: number; json?: boolean }) => {
+    const [{ listLetters }, { columns }] = await Promise.all([
+      import('./ledger/resolve-letters.ts'),
+      import('./command/show-status.ts'),
+    ])
+    await withLedger(async (ledger) => {
+      const { reason = null, all = false, limit } = options
+      const found = await listLetters(ledger.pool, { reason, all, limit })
+      if (options.json === true) for (const letter of found) print(JSON.stringify(letter))
+      else if (found.length === 0) print('No dead letters.')
+      else {
+        const rows = found.map((letter) => [
+          letter.id,
+          new Date(letter.at).toISOString(),
+          letter.tenant ?? '-',
+          letter.actionId ?? 'an event',
+          letter.resolution ?? letter.reason,
+          letter.error.split('\n')[0]!.slice(0, 100),
+        ])
+        print(columns(['id', 'at', 'tenant', 'about', 'reason', 'error'], rows).join('\n'))
+      }
+    })
+  })
+
+for (const way of ['retry', 'drop'] as const) {
+  letters
+    .command(`${way} [id]`)
+    .description(way === 'retry' ? 'Look at it again: a forced retry' : 'Put it aside for good')
+    .option('--all', 'every open one')
+    .action(async (id: string | undefined, options: { all?: boolean }) => {
+      if ((id === undefined) === (options.all !== true))
+        throw new VolleyError('config_invalid', `volley dead-letters ${way}: expected one id, or --all`)
+      const { dropLetter, openLetters, retryLetter } = await import('./ledger/resolve-letters.ts')
+      await withLedger(async (ledger) => {
+        for (const each of id === undefined ? await openLetters(ledger.pool) : [id]) {
+          try {
+            await (way === 'retry' ? retryLetter : dropLetter)(ledger.pool, each)
+            print(`${each}\t${way === 'retry' ? 'retried' : 'dropped'}`)
+          } catch (error) {
+            // Of many, one that cannot be retried does not stop the others.
+            if (id !== undefined || !(error instanceof VolleyError)) throw error
+            print(`${each}\t${error.message}`)
+            process.exitCode = 1
+          }
+        }
+      })
+    })
+}
+
+const tenants = program.command('tenants').description("Whether a tenant's actions are sent")
+
+tenants
+  .command('list')
+  .description('Show every tenant, those that do not send first')
+  .action(async () => {
+    const { listSending } = await import('./ledger/sending.ts')
+    await withLedger(async (ledger) => {
+      for (const { slug, sending, reason, changedAt } of await listSending(ledger.pool))
+        print(
+          [slug, sending, changedAt === null ? '-' : new Date(changedAt).toISOString(), reason ?? '-'].join(
+            '\t',
+          ),
+        )
+    })
+  })
+
+tenants
+  .command('sending <slug> <mode>')
+  .description('on, paused (nothing is sent within a second, all waits) or shadow (recorded, never sent)')
+  .option('--reason <text>', 'shown with the mode')
+  .action(async (slug: string, mode: string, options: { reason?: string }) => {
+    const { changeSending, SENDING } = await import('./ledger/sending.ts')
+    const sending = SENDING.find((each) => each === mode)
+    if (sending === undefined)
+      throw new VolleyError('config_invalid', `${mode}: expected ${SENDING.join(', ')}`)
+    await withLedger(async (ledger) => {
+      const changed = await changeSending(ledger.pool, { slug }, { sending, reason: options.reason ?? null })
+      if (changed === null) throw new VolleyError('not_found', `No tenant is called ${slug}.`)
+      print(`${slug}\t${changed.sending}`)
+    })
+  })
+
 const rules = program.command('rules').description('The documents in rules/')
 
 rules
@@ -109,10 +229,10 @@ program
   .description('Show the configuration of this environment, without secrets')
   .action(() => print(JSON.stringify(redacted(readConfig()), null, 2)))
 
-function wholeNumber(text: string): number {
+function wholeNumber(text: string, max: number): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > 64)
-    throw new InvalidArgumentError('Expected a whole number from 1 to 64.')
+  if (!Number.isInteger(value) || value < 1 || value > max)
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${max}.`)
   return value
 }
 

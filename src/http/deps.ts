@@ -4,6 +4,7 @@ import type { RuleBook } from '../documents/rule-book.ts'
 import type { Caller } from '../ledger/keys.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { SecretBox } from '../ledger/secrets.ts'
+import type { TenantRegistry } from '../ledger/tenant-registry.ts'
 import type { TypeRegistry } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
@@ -14,6 +15,7 @@ export type { Caller }
 export interface WebDeps {
   ledger: Ledger
   registry: TypeRegistry
+  tenants: TenantRegistry
   nudger: Nudger
   log: Log
   config: Config

@@ -14,6 +14,7 @@ import { postEvents } from './external/events.ts'
 import { getHealthz } from './healthz.ts'
 import { openApiRoute } from './openapi.ts'
 import type { Route } from './route.ts'
+import { getSending, putSending } from './sending.ts'
 
 const declared: readonly Route[] = [
   getHealthz,
@@ -33,6 +34,8 @@ const declared: readonly Route[] = [
   postEvents,
   postRecommend,
   getDecision,
+  getSending,
+  putSending,
 ]
 
 /** Every call of the API. */

@@ -15,6 +15,8 @@ export interface NewAction {
   /** Who asked for it: `api`, or `rule:<document>/<name>`. */
   origin: string
   test: boolean
+  /** Accepted while its tenant's sending was in shadow: recorded, and never sent. */
+  shadow: boolean
   lane: string
   p: number
   scheduledAt: number | null
@@ -28,19 +30,20 @@ const column = <K extends keyof NewAction>(rows: readonly NewAction[], key: K) =
 const NOW = `date_trunc('milliseconds', now())`
 const INSERT = `
 with i as (
-insert into action (id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p,
+insert into action (id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, shadow, lane, p,
                     scheduled_at, next_at, deadline)
-select id, tenant, type, user_id, parameters::json, reasoning, confidence, origin, test, lane, p,
+select id, tenant, type, user_id, parameters::json, reasoning, confidence, origin, test, shadow, lane, p,
        to_timestamp(scheduled / 1000), coalesce(to_timestamp(scheduled / 1000), ${NOW}),
        coalesce(to_timestamp(expires / 1000),
                 coalesce(to_timestamp(scheduled / 1000), ${NOW}) + expires_after * interval '1 millisecond')
 from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
-            $9::boolean[], $10::bigint[], $11::smallint[], $12::float8[], $13::float8[], $14::float8[])
-  as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after)
-returning id, p, lane, next_at, deadline, test
+            $9::boolean[], $10::bigint[], $11::smallint[], $12::float8[], $13::float8[], $14::float8[], $15::boolean[])
+  as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after,
+       shadow)
+returning id, p, lane, next_at, deadline, test or shadow as is_mute
 ), t as (
 insert into timer (p, lane, at, id)
-select p, ${laneFor('lane', 'next_at')}, next_at, id from i where not test union all select p, ${DEADLINE_LANE}, deadline, id from i)
+select p, ${laneFor('lane', 'next_at')}, next_at, id from i where not is_mute union all select p, ${DEADLINE_LANE}, deadline, id from i)
 select (date_part('epoch', now()) * 1000)::float8 as at`
 
 /** Inserts accepted actions in one statement; their clock is the database's. A web process or a turn may call it. */
@@ -71,6 +74,7 @@ export async function insertActionsAt(
       column(rows, 'scheduledAt'),
       column(rows, 'expiresAt'),
       column(rows, 'expiresAfterMs'),
+      column(rows, 'shadow'),
     ],
   })
   return inserted.rows[0]!.at

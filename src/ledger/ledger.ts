@@ -85,5 +85,7 @@ export class Ledger {
 
   async close(): Promise<void> {
     await this.orm.close(true)
+    // MikroORM ends the pool only where it has used a connection itself.
+    if (!this.pool.ended) await this.pool.end()
   }
 }

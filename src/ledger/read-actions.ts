@@ -9,6 +9,7 @@ export interface ReadAction extends ActionRow {
   provider: string
   origin: string
   test: boolean
+  shadow: boolean
   /** Times in ms since the epoch. */
   scheduledAt: number | null
   createdAt: number
@@ -39,6 +40,7 @@ interface RawRead extends RawAction {
   provider: string
   origin: string
   test: boolean
+  shadow: boolean
   scheduled_at: number | null
   created_at: number
   updated_at: number
@@ -46,7 +48,7 @@ interface RawRead extends RawAction {
 }
 
 /** The select list and joins of a ReadAction; `a` is the action. */
-export const READ_COLUMNS = `${ACTION_COLUMNS}, t.name as type_name, t.provider, a.origin, a.test,
+export const READ_COLUMNS = `${ACTION_COLUMNS}, t.name as type_name, t.provider, a.origin, a.test, a.shadow,
   (date_part('epoch', a.scheduled_at) * 1000)::float8 as scheduled_at,
   (date_part('epoch', a.created_at) * 1000)::float8 as created_at,
   (date_part('epoch', a.updated_at) * 1000)::float8 as updated_at,
@@ -63,6 +65,7 @@ export function toReadAction(raw: RawRead): ReadAction {
     provider: raw.provider,
     origin: raw.origin,
     test: raw.test,
+    shadow: raw.shadow,
     scheduledAt: raw.scheduled_at,
     createdAt: raw.created_at,
     updatedAt: raw.updated_at,

@@ -38,7 +38,7 @@ with x as (
       next_at = to_timestamp(x.next_at / 1000), deadline = to_timestamp(x.deadline / 1000),
       outcome = x.outcome::json, failure_reason = x.failure_reason, late = x.late, updated_at = now()
   from x where a.id = x.id and a.p = x.p and a.version = x.before
-  returning a.id, a.tenant, a.p, a.lane, a.test, a.next_at, a.deadline,
+  returning a.id, a.tenant, a.p, a.lane, a.test or a.shadow as is_mute, a.next_at, a.deadline,
             to_timestamp(x.next_before / 1000) as next_before, to_timestamp(x.deadline_before / 1000) as deadline_before
 ), h as (
   insert into history (action_id, tenant, version, at, kind, from_status, to_status, attempt, detail)
@@ -47,7 +47,7 @@ with x as (
     as s(id, version, kind, from_status, to_status, attempt, detail)
   join u using (id)
 ), moved as (
-  select id, p, lane, ${laneFor('lane', 'next_at')} as into_lane, next_before as old, next_at as new from u where not test and next_before is distinct from next_at
+  select id, p, lane, ${laneFor('lane', 'next_at')} as into_lane, next_before as old, next_at as new from u where not is_mute and next_before is distinct from next_at
   union all
   select id, p, ${DEADLINE_LANE}, ${DEADLINE_LANE}, deadline_before, deadline from u where deadline_before is distinct from deadline
 ), stopped as (

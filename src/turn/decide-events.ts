@@ -30,7 +30,7 @@ export function decideEvents(loaded: Loaded, rules: RuleBook): EventsDecided {
       stopped.add(event.p)
       continue
     }
-    decideOne(event, loaded.types.get(event.tenant) ?? new Map(), rules, decided)
+    decideOne(event, loaded, rules, decided)
     marks.set(event.p, { p: event.p, xid: event.xid, seq: event.seq })
   }
   decided.marks = [...marks.values()]
@@ -38,15 +38,12 @@ export function decideEvents(loaded: Loaded, rules: RuleBook): EventsDecided {
   return decided
 }
 
-function decideOne(
-  event: StoredEvent,
-  types: Map<string, RegisteredType>,
-  rules: RuleBook,
-  decided: EventsDecided,
-): void {
+function decideOne(event: StoredEvent, loaded: Loaded, rules: RuleBook, decided: EventsDecided): void {
+  const types = loaded.types.get(event.tenant) ?? new Map<string, RegisteredType>()
+  const shadow = loaded.inShadow.has(event.tenant)
   for (const { decision, action } of decideEvent({ event, rules: rules.forEvent(event.type), types })) {
     const type = action === null ? undefined : types.get(action.typeName)
-    const row = action === null || type === undefined ? null : newAction(event, type, action)
+    const row = action === null || type === undefined ? null : newAction(event, type, { ...action, shadow })
     if (row !== null) decided.actions.push(row)
     decided.decisions.push({
       id: newId('de'),
@@ -63,7 +60,13 @@ function decideOne(
 function newAction(
   event: StoredEvent,
   type: RegisteredType,
-  asked: { parameters: unknown; reasoning: string | null; confidence: number | null; origin: string },
+  asked: {
+    parameters: unknown
+    reasoning: string | null
+    confidence: number | null
+    origin: string
+    shadow: boolean
+  },
 ): NewAction {
   const id = newId('ea')
   return {
@@ -76,6 +79,7 @@ function newAction(
     confidence: asked.confidence,
     origin: asked.origin,
     test: event.test,
+    shadow: asked.shadow,
     lane: type.lane,
     p: type.slices[sliceOf(id, type.slices.length)]!,
     scheduledAt: null,

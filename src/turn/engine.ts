@@ -2,6 +2,7 @@ import type { Client } from '../dispatch/client.ts'
 import type { Lanes } from '../dispatch/lanes.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
 import type { Pool } from '../ledger/ledger.ts'
+import type { TenantRegistry } from '../ledger/tenant-registry.ts'
 import type { TypeRegistry } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
@@ -18,6 +19,7 @@ export interface Parts {
   /** The connections by which due work is found and loaded. */
   loads: Pool
   registry: TypeRegistry
+  tenants: TenantRegistry
   rules: RuleBook
   client: Client
   nudger: Nudger

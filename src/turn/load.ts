@@ -43,6 +43,8 @@ export interface Loaded {
   moreFacts: boolean
   /** The active types of each tenant, by name: what the rules of these events may ask for. */
   types: Map<string, Map<string, RegisteredType>>
+  /** Tenants of these events for which is decided without sending. */
+  inShadow: Set<string>
 }
 
 /** Reads what a turn decides on; rows that are held are not read again, since nobody else writes them. */
@@ -68,6 +70,9 @@ export async function load(
     moreEvents,
     moreFacts: facts.length >= FACTS_A_TURN,
     types,
+    inShadow: new Set(
+      events.flatMap(({ tenant }) => (engine.tenants.sendingOf(tenant) === 'shadow' ? [tenant] : [])),
+    ),
   }
 }
 

@@ -11,7 +11,7 @@ import type { HeldAction } from './held.ts'
 /** Sending waits while more results than this wait for their commit, or one has waited this long. */
 const UNCOMMITTED_MAX = 1_000
 const UNCOMMITTED_MS = 2_000
-/** A secret or URL in use is no older than this. */
+/** A secret, a URL and a kill switch in use are no older than this. */
 const TYPES_MS = 1_000
 /** Every lane that is passed over asks again this often, whatever it waits for. */
 const TICK_MS = 1_000
@@ -23,7 +23,8 @@ export function maySend(engine: Engine): boolean {
     engine.ownership.isAlive() &&
     engine.agenda.uncommitted < UNCOMMITTED_MAX &&
     engine.agenda.oldestMs(performance.now()) < UNCOMMITTED_MS &&
-    engine.registry.isFresh(TYPES_MS)
+    engine.registry.isFresh(TYPES_MS) &&
+    engine.tenants.isFresh(TYPES_MS)
   )
 }
 
@@ -41,6 +42,7 @@ export function pump(engine: Engine): void {
 
 /** Whether anything holds back the lane of this action: then it is passed over, and asks again with the next tick. */
 function mayLeaveLane(engine: Engine, action: HeldAction): boolean {
+  if (engine.tenants.sendingOf(action.row.tenant) !== 'on') return false
   const type = engine.registry.cached(action.row.type)
   return type === undefined || engine.breakers.allows(type)
 }

@@ -76,8 +76,8 @@ function follow(engine: Engine, transition: Transition): void {
 /** New actions are found by their owners' loads; each lane is named once. */
 function newWork(report: TurnReport): Nudge[] {
   const lanes = new Map<string, Nudge>()
-  for (const { p, lane, test } of report.events.actions) {
-    if (!test) lanes.set(`${p} ${lane}`, { kind: 'lane', p, lane })
+  for (const { p, lane, test, shadow } of report.events.actions) {
+    if (!test && !shadow) lanes.set(`${p} ${lane}`, { kind: 'lane', p, lane })
   }
   return [...lanes.values()]
 }

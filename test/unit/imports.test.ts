@@ -23,9 +23,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   http: ['actors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   local: ['documents', 'ledger', '*'],
   demo: ['local', '*'],
+  command: ['ledger', '*'],
   'mikro-orm.config.ts': ['ledger', '*'],
   'src/app.ts': ['dispatch', 'documents', 'http', 'ledger', 'mailbox', 'turn', 'upkeep', '*'],
-  'src/main.ts': ['documents', 'demo', 'ledger', 'local', 'src/app.ts', '*'],
+  'src/main.ts': ['command', 'documents', 'demo', 'ledger', 'local', 'src/app.ts', '*'],
 }
 
 /** Packages that belong to one room alone. */

@@ -46,7 +46,11 @@ export const postAction = route({
     if (earlier !== null)
       return { status: 201, body: replayed(earlier) as Static<typeof Created>, headers: REPLAYED }
     const type = (await typesOf(deps, caller, [body.action_type])).get(body.action_type)
-    const row = newAction(body, type, caller, Date.now())
+    const row = newAction(body, type, {
+      caller,
+      sending: deps.tenants.sendingOf(caller.tenant),
+      now: Date.now(),
+    })
     const told = await acceptActions(deps.ledger.pool, [row], once, (at) => ({
       action: viewAction(readBack(row, type!, at)),
     }))
@@ -110,6 +114,7 @@ type Judged =
 /** Judges each item of a batch by itself; types are asked for once a name. */
 async function judge(actions: readonly unknown[], caller: Caller, deps: WebDeps): Promise<Judged[]> {
   const now = Date.now()
+  const sending = deps.tenants.sendingOf(caller.tenant)
   const checked = actions.map((item) => ({ item, mistakes: mistakesOf(NewActionBody, item) }))
   const bodies = checked.flatMap(({ item, mistakes }) =>
     mistakes.length === 0 ? [item as NewActionBody] : [],
@@ -123,7 +128,11 @@ async function judge(actions: readonly unknown[], caller: Caller, deps: WebDeps)
     try {
       if (mistakes.length > 0) throw new VolleyError('invalid_body', undefined, { details: mistakes })
       const type = types.get((item as NewActionBody).action_type)
-      return { kind: 'good', row: newAction(item as NewActionBody, type, caller, now), type: type! }
+      return {
+        kind: 'good',
+        row: newAction(item as NewActionBody, type, { caller, sending, now }),
+        type: type!,
+      }
     } catch (error) {
       if (!(error instanceof VolleyError)) throw error
       return {
@@ -186,8 +195,8 @@ function replayed(told: Earlier): unknown {
 /** What is due now is told to its owners, each lane once; the rest is found by their sweeps. */
 function laneNudges(rows: readonly NewAction[]): Nudge[] {
   const nudges = new Map<string, Nudge>()
-  for (const { p, lane, test, scheduledAt } of rows) {
-    if (!test && scheduledAt === null) nudges.set(`${p} ${lane}`, { kind: 'lane', p, lane })
+  for (const { p, lane, test, shadow, scheduledAt } of rows) {
+    if (!test && !shadow && scheduledAt === null) nudges.set(`${p} ${lane}`, { kind: 'lane', p, lane })
   }
   return [...nudges.values()]
 }

@@ -5,6 +5,7 @@ import { newId } from '../../ids.ts'
 import type { NewAction } from '../../ledger/insert-actions.ts'
 import { sliceOf } from '../../ledger/placement.ts'
 import type { ReadAction } from '../../ledger/read-actions.ts'
+import type { Sending } from '../../ledger/sending.ts'
 import type { RegisteredType } from '../../ledger/type-registry.ts'
 import type { Caller } from '../deps.ts'
 import { instantMs } from './instant.ts'
@@ -47,8 +48,7 @@ export type NewActionBody = Static<typeof NewActionBody>
 export function newAction(
   body: NewActionBody,
   type: RegisteredType | undefined,
-  caller: Caller,
-  now: number,
+  { caller, sending, now }: { caller: Caller; sending: Sending; now: number },
 ): NewAction {
   if (type === undefined) {
     throw new VolleyError(
@@ -79,6 +79,7 @@ export function newAction(
     confidence: body.confidence === undefined || body.confidence === null ? null : Number(body.confidence),
     origin: 'api',
     test: caller.mode === 'test',
+    shadow: sending === 'shadow',
     lane: type.lane,
     p: type.slices[sliceOf(id, type.slices.length)]!,
     ...schedule(body, now),
@@ -132,6 +133,7 @@ export function readBack(row: NewAction, type: RegisteredType, acceptedAt: numbe
     provider: type.provider,
     origin: row.origin,
     test: row.test,
+    shadow: row.shadow,
     scheduledAt: row.scheduledAt,
     createdAt: acceptedAt,
     updatedAt: acceptedAt,

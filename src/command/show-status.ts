@@ -1,0 +1,66 @@
+import { durationText } from '../duration.ts'
+import type { Status } from '../ledger/status.ts'
+
+/** Counting stops at 100,000, so a count that large means at least that many. */
+const many = (n: number): string => (n >= 100_000 ? `${n.toLocaleString('en')}+` : n.toLocaleString('en'))
+
+const seconds = (ms: number): string => durationText(Math.max(0, Math.round(ms / 1_000)) * 1_000)
+
+/** The status as lines of text: what is wrong comes first. */
+export function showStatus(status: Status): string[] {
+  const wrong = whatIsWrong(status)
+  return [
+    ...(wrong.length === 0 ? ['Nothing is wrong.'] : wrong.map((line) => `! ${line}`)),
+    '',
+    `${many(status.waiting)} waiting${status.oldestMs === null ? '' : `, the oldest due for ${seconds(status.oldestMs)}`}; ${many(status.sleeping)} due later`,
+    '',
+    ...columns(
+      ['worker', 'host', 'pid', 'partitions', 'beat ends in'],
+      status.workers.map((worker) => [
+        worker.id,
+        worker.host,
+        String(worker.pid),
+        String(worker.partitions),
+        worker.beatEndsInMs === null ? '-' : seconds(worker.beatEndsInMs),
+      ]),
+    ),
+    ...(status.lanes.length === 0
+      ? []
+      : [
+          '',
+          ...columns(
+            ['tenant', 'destination', 'waiting', 'oldest due for'],
+            status.lanes.map((lane) => [
+              lane.tenant,
+              lane.destination,
+              many(lane.waiting),
+              lane.oldestMs < 0 ? '-' : seconds(lane.oldestMs),
+            ]),
+          ),
+        ]),
+  ]
+}
+
+function whatIsWrong(status: Status): string[] {
+  const { partitions, workers, breakers, deadLetters, notSending } = status
+  const wrong: string[] = []
+  if (workers.length === 0) wrong.push('no worker is alive: nothing is sent')
+  else if (partitions.free > 0) wrong.push(`${partitions.free} of ${partitions.all} partitions have no owner`)
+  for (const { tenant, destination, openForMs, reason } of breakers)
+    wrong.push(`${tenant}: nothing is sent to ${destination} for ${seconds(openForMs)} (${reason})`)
+  for (const { tenant, sending, reason } of notSending)
+    wrong.push(`${tenant}: sending is ${sending}${reason === null ? '' : ` (${reason})`}`)
+  if (deadLetters > 0) wrong.push(`${many(deadLetters)} dead letters: volley dead-letters list`)
+  return wrong
+}
+
+/** Rows under a head, each column as wide as its widest cell. */
+export function columns(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
+  return [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd(),
+  )
+}

@@ -1,0 +1,51 @@
+import type { Pool } from 'pg'
+
+/** `paused`: nothing is sent, and everything waits. `shadow`: what comes meanwhile is recorded and never sent. */
+export const SENDING = ['on', 'paused', 'shadow'] as const
+export type Sending = (typeof SENDING)[number]
+
+/** A tenant's sending as it may be shown; `changedAt` in ms, null where it was never changed. */
+export interface SendingState {
+  tenant: string
+  slug: string
+  sending: Sending
+  reason: string | null
+  changedAt: number | null
+}
+
+const COLUMNS = `id as tenant, slug, sending, sending_reason as reason, date_part('epoch', sending_changed_at) * 1000 as "changedAt"`
+
+/** Every tenant, those that do not send first. */
+export async function listSending(pool: Pool): Promise<SendingState[]> {
+  const { rows } = await pool.query<SendingState>(
+    `select ${COLUMNS} from tenant order by (sending = 'on'), slug`,
+  )
+  return rows
+}
+
+/** A tenant's sending, by its id or its slug; null where there is no such tenant. */
+export async function readSending(
+  pool: Pool,
+  by: { id: string } | { slug: string },
+): Promise<SendingState | null> {
+  const [column, value] = 'id' in by ? ['id', by.id] : ['slug', by.slug]
+  const { rows } = await pool.query<SendingState>(`select ${COLUMNS} from tenant where ${column} = $1`, [
+    value,
+  ])
+  return rows[0] ?? null
+}
+
+/** Changes a tenant's sending; workers follow within a second. Null where there is no such tenant. */
+export async function changeSending(
+  pool: Pool,
+  by: { id: string } | { slug: string },
+  change: { sending: Sending; reason: string | null },
+): Promise<SendingState | null> {
+  const [column, value] = 'id' in by ? ['id', by.id] : ['slug', by.slug]
+  const { rows } = await pool.query<SendingState>(
+    `update tenant set sending = $2, sending_reason = $3, sending_changed_at = now() where ${column} = $1
+     returning ${COLUMNS}`,
+    [value, change.sending, change.reason],
+  )
+  return rows[0] ?? null
+}

@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'chai'
+import { eventually } from '../support/eventually.ts'
+import { Installation } from '../support/installation.ts'
+import { Receiver } from '../support/receiver.ts'
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+
+describe('the volley command of an operator', function () {
+  this.timeout(60_000)
+  let volley: Installation
+  let receiver: Receiver
+  before(async () => {
+    receiver = await new Receiver().start()
+    volley = await Installation.start({ workers: 1 })
+    await volley.actionType({ name: 'kept', delivery_webhook: receiver.url })
+  })
+  after(async () => {
+    await volley.stop()
+    await receiver.stop()
+  })
+
+  const run = async (...args: string[]): Promise<{ out: string; error: string; code: number }> => {
+    const env = {
+      ...process.env,
+      DATABASE_URL: volley.config.databaseUrl!,
+      REDIS_URL: volley.config.redisUrl!,
+    }
+    return promisify(execFile)(process.execPath, [MAIN, ...args], { env }).then(
+      ({ stdout, stderr }) => ({ out: stdout, error: stderr, code: 0 }),
+      (error: { stdout: string; stderr: string; code: number }) => ({
+        out: error.stdout,
+        error: error.stderr,
+        code: error.code,
+      }),
+    )
+  }
+  const post = async (fields: Record<string, unknown> = {}): Promise<string> =>
+    (await volley.call('POST', '/api/external/actions', { action_type: 'kept', user_id: 'u', ...fields }))
+      .body.action.id
+
+  it('shows what is wrong first, then who works and what waits', async () => {
+    expect((await run('status')).out).to.match(/^Nothing is wrong\.\n\n0 waiting; 0 due later/)
+    expect((await run('tenants', 'sending', 'acme', 'paused', '--reason', 'a drill')).out).to.equal(
+      'acme\tpaused\n',
+    )
+    expect((await run('tenants', 'list')).out).to.match(/^acme\tpaused\t\S+\ta drill\nother\ton/)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    await post()
+    await post()
+    await post({ scheduled_at: new Date(Date.now() + 3_600_000).toISOString() })
+    const { out } = await run('status')
+    expect(out).to.match(
+      /^! acme: sending is paused \(a drill\)\n\n2 waiting, the oldest due for \d+(ms|s); 1 due later/,
+    )
+    expect(out).to.match(/w_\w{26} +\S+ +\d+ +64 +1\ds/)
+    expect(out).to.include(`acme    ${new URL(receiver.url).origin}`)
+    const json = JSON.parse((await run('status', '--json')).out)
+    expect(json).to.deep.include({ waiting: 2, sleeping: 1, deadLetters: 0 })
+    await run('tenants', 'sending', 'acme', 'on')
+    await eventually(() => expect(receiver.ids).to.have.length(2))
+  })
+
+  it('says what it expected where a mode or a tenant does not exist', async () => {
+    const wrong = await run('tenants', 'sending', 'acme', 'off')
+    expect([wrong.code, wrong.error]).to.deep.equal([1, 'volley: off: expected on, paused, shadow\n'])
+    const unknown = await run('tenants', 'sending', 'nobody', 'on')
+    expect([unknown.code, unknown.error]).to.deep.equal([1, 'volley: No tenant is called nobody.\n'])
+  })
+
+  it('lists dead letters, retries what they are about, and puts them aside', async () => {
+    const id = await post()
+    await eventually(() => expect(receiver.ids).to.include(id))
+    await eventually(async () => {
+      const { rows } = await volley.ledger.pool.query('select status from action where id = $1', [id])
+      expect(rows[0].status).to.equal('dispatched')
+    })
+    // As a turn leaves an action about which deciding threw.
+    await volley.ledger.pool.query(
+      `with a as (update action set status = 'failed', failure_reason = 'internal', deadline = null where id = $1 returning *),
+            t as (delete from timer where id = $1)
+       insert into dead_letter (id, p, action_id, reason, error) select 'dl_1', p, id, 'internal', 'it threw' from a`,
+      [id],
+    )
+    await volley.ledger.pool.query(
+      `insert into dead_letter (id, p, reason, error) values ('dl_2', 0, 'poison', 'a bad row')`,
+    )
+    const { out } = await run('dead-letters', 'list')
+    expect(out).to.match(
+      /^id +at +tenant +about +reason +error\ndl_2 .*an event +poison +a bad row\ndl_1 .* acme +ea_\w+ +internal +it threw\n$/,
+    )
+    expect((await run('dead-letters', 'drop', 'dl_2')).out).to.equal('dl_2\tdropped\n')
+    const again = await run('dead-letters', 'drop', 'dl_2')
+    expect([again.code, again.error]).to.deep.equal([1, 'volley: The dead letter dl_2 was dropped before.\n'])
+    expect((await run('dead-letters', 'retry', '--all')).out).to.equal('dl_1\tretried\n')
+    await eventually(() => expect(receiver.ids.filter((sent) => sent === id)).to.have.length(2))
+    expect((await run('dead-letters', 'list')).out).to.equal('No dead letters.\n')
+    expect((await run('dead-letters', 'list', '--all')).out).to.match(/dl_2 .* dropped .*\ndl_1 .* retried/)
+    expect((await run('dead-letters', 'retry', 'dl_9')).error).to.equal(
+      'volley: No dead letter has the id dl_9.\n',
+    )
+    expect((await run('dead-letters', 'retry')).error).to.match(/expected one id, or --all/)
+  })
+})
