@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Client } from './dispatch/client.ts'
 import { createGuard } from './dispatch/guard.ts'
@@ -7,6 +8,7 @@ import { loadRules } from './documents/rule-book.ts'
 import { VolleyError } from './errors.ts'
 import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
+import { engineLedger } from './ledger/engine-ledger.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
@@ -125,8 +127,8 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     },
   })
   const engine: Worker = new Worker({
-    pool: ledger.pool,
-    loads,
+    ledger: engineLedger({ databaseUrl, pool: ledger.pool, loads }),
+    clock: systemClock,
     registry,
     tenants,
     rules,
@@ -135,7 +137,6 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     log,
     partitions: config.partitions,
     headerPrefix: config.headerPrefix,
-    databaseUrl,
     beatMs: config.beatMs,
     wireMax: config.wireMax,
     breakerShare: config.breakerShare,

@@ -66,11 +66,16 @@ export async function markApplied(client: ClientBase, facts: readonly DueFact[])
   })
 }
 
-/** What came of a POST whose partition was lost meanwhile; the new owner reads it as a fact. The first report stays. */
-export async function insertResultFacts(
-  pool: Pool,
-  results: readonly { p: number; actionId: string; attempt: number; body: unknown }[],
-): Promise<void> {
+/** What came of a POST, as a former owner tells the new one. */
+export interface ResultFact {
+  p: number
+  actionId: string
+  attempt: number
+  body: unknown
+}
+
+/** What came of POSTs whose partition was lost meanwhile; the new owner reads it as a fact. The first report stays. */
+export async function insertResultFacts(pool: Pool, results: readonly ResultFact[]): Promise<void> {
   if (results.length === 0) return
   await pool.query({
     name: 'facts-results',

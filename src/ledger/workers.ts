@@ -40,11 +40,16 @@ export async function extendBeat(client: ClientBase, worker: string, beatMs: num
   return rowCount === 1
 }
 
-/** Live workers in the order of their ids, with those whose beat has ended or whose session is gone. */
-export async function listWorkers(
-  client: ClientBase,
-): Promise<{ id: string; isBeatOver: boolean; isLockFree: boolean }[]> {
-  const { rows } = await client.query<{ id: string; isBeatOver: boolean; isLockFree: boolean }>({
+/** A live worker as another one sees it: its beat may have ended, and its session may be gone. */
+export interface SeenWorker {
+  id: string
+  isBeatOver: boolean
+  isLockFree: boolean
+}
+
+/** Live workers in the order of their ids. */
+export async function listWorkers(client: ClientBase): Promise<SeenWorker[]> {
+  const { rows } = await client.query<SeenWorker>({
     name: 'workers',
     text: `select w.id, coalesce(b.until < now(), true) as "isBeatOver",
              not exists (select from pg_locks l, lateral (select hashtextextended('volley worker ' || w.id, 0) as key) k

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import {
   BREAKER_TERMS,
   type BreakerState,
@@ -5,17 +6,10 @@ import {
   closedBreaker,
   heard,
 } from '../dispatch/breaker.ts'
-import {
-  breakersNotClosed,
-  closeBreaker,
-  openBreaker,
-  reopenBreaker,
-  type SharedBreaker,
-  takeProbe,
-} from '../ledger/breakers.ts'
-import type { Pool } from '../ledger/ledger.ts'
+import type { SharedBreaker } from '../ledger/breakers.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
+import type { BreakerLedger } from './ports.ts'
 
 interface Known {
   state: BreakerState
@@ -27,7 +21,8 @@ interface Known {
 }
 
 export interface BreakersOptions {
-  pool: Pool
+  ledger: BreakerLedger
+  clock: Clock
   log: Log
   /** Null: breakers never open. */
   share: number | null
@@ -62,13 +57,14 @@ export class Breakers {
       known.hasProbe = false
       return true
     }
-    if (performance.now() >= known.state.until && !known.isAsking) void this.#askForProbe(known, type)
+    if (this.#options.clock.monotonicMs() >= known.state.until && !known.isAsking)
+      void this.#askForProbe(known, type)
     return false
   }
 
   /** What came of a POST: whether the destination answered as one that is well. */
   heard(type: RegisteredType, isGood: boolean): void {
-    const now = performance.now()
+    const now = this.#options.clock.monotonicMs()
     let known = this.#known.get(type.destination)
     if (known === undefined) {
       if (isGood) return
@@ -83,8 +79,8 @@ export class Breakers {
   /** Tells the ledger what it missed, and follows what other workers told it. Called each second. */
   async refresh(): Promise<void> {
     for (const known of this.#known.values()) if (known.untold !== null) await this.#tell(known)
-    const shared = new Map((await breakersNotClosed(this.#options.pool)).map((row) => [row.lane, row]))
-    const now = performance.now()
+    const shared = new Map((await this.#options.ledger.notClosed()).map((row) => [row.lane, row]))
+    const now = this.#options.clock.monotonicMs()
     let isFreed = false
     for (const [lane, known] of this.#known) {
       if (shared.has(lane) || known.untold !== null) continue
@@ -109,7 +105,7 @@ export class Breakers {
   }
 
   #changed(known: Known, before: BreakerState, type: RegisteredType): void {
-    const { pool, log } = this.#options
+    const { ledger, log } = this.#options
     const lane = type.destination
     const { state } = known
     known.hasProbe = false
@@ -119,12 +115,10 @@ export class Breakers {
       const opened = { lane, tenant: type.tenant, destination, reason, waitMs: state.waitMs }
       if (before.kind === 'closed') log.warn({ tenant: type.tenant, destination, reason }, 'breaker opened')
       known.untold =
-        before.kind === 'closed'
-          ? () => openBreaker(pool, opened)
-          : () => reopenBreaker(pool, lane, state.waitMs)
+        before.kind === 'closed' ? () => ledger.open(opened) : () => ledger.reopen(lane, state.waitMs)
     } else if (state.kind === 'closed') {
       log.info({ tenant: type.tenant, destination: new URL(type.url).origin }, 'breaker closed')
-      known.untold = () => closeBreaker(pool, lane)
+      known.untold = () => ledger.close(lane)
       this.#options.onChange()
     }
     void this.#tell(known)
@@ -146,8 +140,8 @@ export class Breakers {
     const waitMs = known.state.kind === 'closed' ? this.#terms.firstWaitMs : known.state.waitMs
     const withinMs = type.timeoutMs + PROBE_MARGIN_MS
     try {
-      const isOurs = await takeProbe(this.#options.pool, type.destination, withinMs)
-      const until = performance.now() + (isOurs ? withinMs : ASK_AGAIN_MS)
+      const isOurs = await this.#options.ledger.takeProbe(type.destination, withinMs)
+      const until = this.#options.clock.monotonicMs() + (isOurs ? withinMs : ASK_AGAIN_MS)
       known.state = { kind: isOurs ? 'half-open' : 'open', until, waitMs }
       known.hasProbe = isOurs
       if (isOurs) this.#options.onChange()

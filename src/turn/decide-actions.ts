@@ -21,6 +21,12 @@ export interface Decided {
   broken: DeadLetter[]
 }
 
+/** The turn's clock in ms, and chance from 0 up to 1, another one for each message. */
+export interface TurnMoment {
+  now: number
+  chance(): number
+}
+
 /** A message with what history is to keep of it. */
 interface Told {
   message: Message
@@ -30,22 +36,22 @@ interface Told {
 const ORDER: DueFact['kind'][] = ['result', 'outcome', 'pulled', 'cancel', 'retry']
 
 /** Decides about every action of a turn, each by itself: one that breaks does not stop the others. */
-export function decideActions(loaded: Pick<Loaded, 'subjects' | 'strayFacts'>, now: number): Decided {
+export function decideActions(loaded: Pick<Loaded, 'subjects' | 'strayFacts'>, moment: TurnMoment): Decided {
   const decided: Decided = { transitions: [], applied: [...loaded.strayFacts], waiting: [], broken: [] }
   for (const subject of loaded.subjects) {
     const { now: heard, later } = partition(subject)
     decided.applied.push(...heard)
     if (later.length > 0) decided.waiting.push(subject.row.id)
-    const transition = fold(subject, messages(subject, heard), now, decided)
+    const transition = fold(subject, messages(subject, heard), moment, decided)
     if (transition !== null) decided.transitions.push(transition)
   }
   return decided
 }
 
 /** An action fails for what could not be written about it; everything that it was told is heard by that. */
-export function decideBroken(subject: Subject, letter: DeadLetter, now: number): Decided {
+export function decideBroken(subject: Subject, letter: DeadLetter, moment: TurnMoment): Decided {
   const decided: Decided = { transitions: [], applied: subject.facts, waiting: [], broken: [letter] }
-  const transition = fold(subject, [{ message: { kind: 'internal' }, detail: null }], now, decided)
+  const transition = fold(subject, [{ message: { kind: 'internal' }, detail: null }], moment, decided)
   if (transition !== null) decided.transitions.push(transition)
   return decided
 }
@@ -95,12 +101,17 @@ function factMessage(fact: DueFact): Told[] {
   }
 }
 
-function fold(subject: Subject, told: readonly Told[], now: number, decided: Decided): Transition | null {
+function fold(
+  subject: Subject,
+  told: readonly Told[],
+  moment: TurnMoment,
+  decided: Decided,
+): Transition | null {
   const { row } = subject
   const steps: Step[] = []
   let state = row.state
   for (const { message, detail } of told) {
-    const next = hear(subject, state, message, now, decided)
+    const next = hear(subject, state, message, moment, decided)
     if (next === null) continue
     const kind = next.failureReason === 'internal' ? 'internal' : message.kind
     steps.push({
@@ -122,10 +133,10 @@ function hear(
   subject: Subject,
   state: ActionState,
   message: Message,
-  now: number,
+  { now, chance }: TurnMoment,
   decided: Decided,
 ): ActionState | null {
-  const moment = { now, chance: Math.random() }
+  const moment = { now, chance: chance() }
   try {
     if (subject.type === undefined) throw new Error(`the action type ${subject.row.type} does not exist`)
     const decision = decide(state, message, subject.type.terms, moment)

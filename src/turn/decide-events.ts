@@ -1,6 +1,6 @@
 import { decideEvent } from '../../actors/tenant.ts'
+import type { Clock } from '../clock.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
-import { newId } from '../ids.ts'
 import type { NewDecision } from '../ledger/decisions.ts'
 import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
 import type { NewAction } from '../ledger/insert-actions.ts'
@@ -10,6 +10,8 @@ import type { Loaded } from './load.ts'
 
 /** Most actions that one turn inserts; events beyond stay unread, since the mark stops before them. */
 const INSERTS_A_TURN = 2_000
+
+type NewId = Clock['newId']
 
 /** What a turn decided about events: what to insert, and how far each partition was read. */
 export interface EventsDecided {
@@ -21,7 +23,7 @@ export interface EventsDecided {
 }
 
 /** Decides about every event of a turn, each user's in their order, until there is enough to insert. */
-export function decideEvents(loaded: Loaded, rules: RuleBook): EventsDecided {
+export function decideEvents(loaded: Loaded, rules: RuleBook, newId: NewId): EventsDecided {
   const decided: EventsDecided = { actions: [], decisions: [], marks: [], more: loaded.moreEvents }
   const marks = new Map<number, Mark>()
   const stopped = new Set<number>()
@@ -30,7 +32,7 @@ export function decideEvents(loaded: Loaded, rules: RuleBook): EventsDecided {
       stopped.add(event.p)
       continue
     }
-    decideOne(event, loaded, rules, decided)
+    decideOne(event, loaded, rules, newId, decided)
     marks.set(event.p, { p: event.p, xid: event.xid, seq: event.seq })
   }
   decided.marks = [...marks.values()]
@@ -38,12 +40,21 @@ export function decideEvents(loaded: Loaded, rules: RuleBook): EventsDecided {
   return decided
 }
 
-function decideOne(event: StoredEvent, loaded: Loaded, rules: RuleBook, decided: EventsDecided): void {
+function decideOne(
+  event: StoredEvent,
+  loaded: Loaded,
+  rules: RuleBook,
+  newId: NewId,
+  decided: EventsDecided,
+): void {
   const types = loaded.types.get(event.tenant) ?? new Map<string, RegisteredType>()
   const shadow = loaded.inShadow.has(event.tenant)
   for (const { decision, action } of decideEvent({ event, rules: rules.forEvent(event.type), types })) {
     const type = action === null ? undefined : types.get(action.typeName)
-    const row = action === null || type === undefined ? null : newAction(event, type, { ...action, shadow })
+    const row =
+      action === null || type === undefined
+        ? null
+        : newAction(newId('ea'), event, type, { ...action, shadow })
     if (row !== null) decided.actions.push(row)
     decided.decisions.push({
       id: newId('de'),
@@ -58,6 +69,7 @@ function decideOne(event: StoredEvent, loaded: Loaded, rules: RuleBook, decided:
 }
 
 function newAction(
+  id: string,
   event: StoredEvent,
   type: RegisteredType,
   asked: {
@@ -68,7 +80,6 @@ function newAction(
     shadow: boolean
   },
 ): NewAction {
-  const id = newId('ea')
   return {
     id,
     tenant: event.tenant,

@@ -34,7 +34,7 @@ export function disown(engine: Engine, work: Work, owned: readonly number[], fen
 /** Forgets everything held of these partitions; returns what was sent and is not recorded, with its remaining ms. */
 export function letGo(engine: Engine, partitions: readonly number[]): { id: string; remainingMs: number }[] {
   const lost = new Set(partitions)
-  const now = performance.now()
+  const now = engine.clock.monotonicMs()
   const onWire: { id: string; remainingMs: number }[] = []
   engine.lanes.drop((action) => lost.has(action.p))
   for (const action of [...engine.held.values()].filter((held) => lost.has(held.p))) {

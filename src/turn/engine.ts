@@ -1,9 +1,6 @@
-import type { Client } from '../dispatch/client.ts'
+import type { Clock } from '../clock.ts'
 import type { Lanes } from '../dispatch/lanes.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
-import type { Pool } from '../ledger/ledger.ts'
-import type { TenantRegistry } from '../ledger/tenant-registry.ts'
-import type { TypeRegistry } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
 import type { Agenda } from './agenda.ts'
@@ -12,16 +9,16 @@ import type { Feeder } from './feeder.ts'
 import type { Held, HeldAction } from './held.ts'
 import type { LostResults } from './lost-results.ts'
 import type { Ownership } from './ownership.ts'
+import type { EngineLedger, Sender, TenantsInUse, TypesInUse } from './ports.ts'
 
 /** What a worker is given. */
 export interface Parts {
-  pool: Pool
-  /** The connections by which due work is found and loaded. */
-  loads: Pool
-  registry: TypeRegistry
-  tenants: TenantRegistry
+  ledger: EngineLedger
+  clock: Clock
+  registry: TypesInUse
+  tenants: TenantsInUse
   rules: RuleBook
-  client: Client
+  client: Sender
   nudger: Nudger
   log: Log
   partitions: number

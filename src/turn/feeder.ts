@@ -1,11 +1,5 @@
-import {
-  dueInLanes,
-  type LaneSlice,
-  type MetSlice,
-  type SliceAsk,
-  wakeSleeping,
-  walkLanes,
-} from '../ledger/lanes-due.ts'
+import type { Timer } from '../clock.ts'
+import type { LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import { SLEEP_LANE } from '../ledger/timers.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
@@ -38,7 +32,7 @@ interface Slice extends LaneSlice {
   /** A load of it is under way; one at a time. */
   isLoading: boolean
   /** Looks again at `at`, by the monotonic clock; the earliest that was asked for. */
-  timer: { at: number; handle: NodeJS.Timeout } | undefined
+  timer: { at: number; handle: Timer } | undefined
 }
 
 interface Ask extends SliceAsk {
@@ -73,14 +67,15 @@ export class Feeder {
       this.look(at)
       return
     }
+    const { clock } = this.#engine()
     const slice = this.#slice(at)
-    const dueAt = performance.now() + ms + TIMER_SLACK_MS
+    const dueAt = clock.monotonicMs() + ms + TIMER_SLACK_MS
     if (slice.timer !== undefined && slice.timer.at <= dueAt) return
-    clearTimeout(slice.timer?.handle)
-    const handle = setTimeout(() => {
+    clock.cancel(slice.timer?.handle)
+    const handle = clock.after(ms + TIMER_SLACK_MS, () => {
       slice.timer = undefined
       this.look(at)
-    }, ms + TIMER_SLACK_MS)
+    })
     slice.timer = { at: dueAt, handle }
   }
 
@@ -110,17 +105,17 @@ export class Feeder {
   }
 
   async #wake(): Promise<void> {
-    const { loads, ownership } = this.#engine()
+    const { ledger, ownership } = this.#engine()
     const partitions = ownership.list()
-    if (partitions.length > 0) await wakeSleeping(loads, partitions, WOKEN_A_PARTITION)
+    if (partitions.length > 0) await ledger.wakeSleeping(partitions, WOKEN_A_PARTITION)
   }
 
   async #walkPage(): Promise<void> {
-    const { loads, held, ownership } = this.#engine()
+    const { ledger, held, ownership } = this.#engine()
     const last = new Map(this.#walked.map((met) => [met.p, met.lane]))
     const starts = ownership.list().map((p) => ({ p, lane: last.get(p) ?? SLEEP_LANE }))
     const isRest = last.size > 0
-    const met = await walkLanes(loads, isRest ? starts.filter(({ p }) => last.has(p)) : starts, SLICES_A_PAGE)
+    const met = await ledger.walkLanes(isRest ? starts.filter(({ p }) => last.has(p)) : starts, SLICES_A_PAGE)
     for (const slice of met) {
       // What is held of a slice is its first; whatever nobody told us of stands behind, and has no turn before.
       if (slice.inMs <= 0 && held.countInSlice(slice).all === 0) this.#want(this.#slice(slice))
@@ -149,7 +144,8 @@ export class Feeder {
 
   /** Forgets all slices and ends the timers; resolves when no load is open. */
   async stop(): Promise<void> {
-    for (const slice of this.#slices.values()) clearTimeout(slice.timer?.handle)
+    const { clock } = this.#engine()
+    for (const slice of this.#slices.values()) clock.cancel(slice.timer?.handle)
     this.#slices.clear()
     this.#wanting.clear()
     this.#walked = []
@@ -222,7 +218,7 @@ export class Feeder {
     const load = engine.held.openLoad()
     for (const { slice } of asks) slice.isLoading = true
     try {
-      const rows = await dueInLanes(engine.loads, asks)
+      const rows = await engine.ledger.dueInLanes(asks)
       await engine.registry.byIds(rows.map((row) => row.type))
       const found = this.#admit(rows)
       for (const ask of asks) this.#advance(ask, found.get(sliceKey(ask)) ?? [])

@@ -2,13 +2,14 @@ import type { Allowance } from '../../actors/leave.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact } from '../ledger/facts-waiting.ts'
 import type { ActionRow } from '../ledger/rows.ts'
-import type { Fence, TurnTransaction } from '../ledger/turn-transaction.ts'
+import type { Fence } from '../ledger/turn-transaction.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Result } from './agenda.ts'
 import type { Asking } from './decide-leave.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
 import type { HeldAction } from './held.ts'
+import type { TurnTx } from './ports.ts'
 
 const FACTS_A_TURN = 256
 const OVERDUE_A_PARTITION = 100
@@ -48,12 +49,7 @@ export interface Loaded {
 }
 
 /** Reads what a turn decides on; rows that are held are not read again, since nobody else writes them. */
-export async function load(
-  engine: Engine,
-  tx: TurnTransaction,
-  work: OwnWork,
-  fence: Fence,
-): Promise<Loaded> {
+export async function load(engine: Engine, tx: TurnTx, work: OwnWork, fence: Fence): Promise<Loaded> {
   const overdue = work.isTick ? await tx.overdue(fence.partitions, OVERDUE_A_PARTITION) : []
   const { asking, inDoubt } = sortAsks(engine, work.asks)
   const facts = await loadFacts(engine, tx, work, [...overdue, ...inDoubt])
@@ -93,7 +89,7 @@ function sortAsks(engine: Engine, asks: readonly HeldAction[]) {
   return { asking, inDoubt }
 }
 
-async function loadAllowances(tx: TurnTransaction, asking: readonly Asking[], results: readonly Result[]) {
+async function loadAllowances(tx: TurnTx, asking: readonly Asking[], results: readonly Result[]) {
   const limited = asking.filter(({ type }) => type.limits.maxInFlight !== null || type.limits.rate !== null)
   if (limited.length === 0) return new Map<string, Allowance>()
   const over = [...limited.map(({ held }) => held.id), ...results.map(({ held }) => held.id)]
@@ -103,7 +99,7 @@ async function loadAllowances(tx: TurnTransaction, asking: readonly Asking[], re
 /** Facts of our partitions, and all those of actions that are about to end: none may end before it was read. */
 async function loadFacts(
   engine: Engine,
-  tx: TurnTransaction,
+  tx: TurnTx,
   work: OwnWork,
   ending: readonly ActionRow[],
 ): Promise<DueFact[]> {
@@ -123,7 +119,7 @@ interface Gathered {
 
 async function gather(
   engine: Engine,
-  tx: TurnTransaction,
+  tx: TurnTx,
   { results, facts, overdue, inDoubt }: Gathered,
 ): Promise<Map<string, Subject>> {
   const reserved = reserve(engine, [...facts.map((fact) => fact.actionId), ...overdue.map((row) => row.id)])
@@ -175,7 +171,7 @@ function reserve(engine: Engine, ids: readonly string[]): Set<string> {
   return reserved
 }
 
-async function loadEvents(tx: TurnTransaction, partitions: readonly number[]) {
+async function loadEvents(tx: TurnTx, partitions: readonly number[]) {
   if (partitions.length === 0) return { events: [], moreEvents: [] }
   const limit = Math.max(8, Math.floor(EVENTS_A_TURN / partitions.length))
   const read = await tx.events(partitions, limit)

@@ -1,17 +1,19 @@
-import { insertResultFacts } from '../ledger/facts-waiting.ts'
 import type { Result } from './agenda.ts'
 import type { Parts } from './engine.ts'
+
+/** A ledger that did not take them is asked again after this. */
+const AGAIN_MS = 500
 
 /**
  * Results of POSTs whose partition was lost while they were on the wire. Their new owner must hear of them, so they
  * become facts; they are tried again until the ledger took them or the process ends.
  */
 export class LostResults {
-  readonly #parts: Pick<Parts, 'pool' | 'nudger' | 'log'>
+  readonly #parts: Pick<Parts, 'ledger' | 'clock' | 'nudger' | 'log'>
   #waiting: Result[] = []
   #writing: Promise<void> | undefined
 
-  constructor(parts: Pick<Parts, 'pool' | 'nudger' | 'log'>) {
+  constructor(parts: Pick<Parts, 'ledger' | 'clock' | 'nudger' | 'log'>) {
     this.#parts = parts
   }
 
@@ -31,8 +33,7 @@ export class LostResults {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, 500)
       try {
-        await insertResultFacts(
-          this.#parts.pool,
+        await this.#parts.ledger.insertResultFacts(
           batch.map(({ held, attempt, result, detail }) => ({
             p: held.p,
             actionId: held.id,
@@ -47,7 +48,7 @@ export class LostResults {
           'results of lost partitions wait for the ledger',
         )
         this.#waiting.unshift(...batch)
-        await new Promise((resolve) => setTimeout(resolve, 500))
+        await this.#parts.clock.sleep(AGAIN_MS)
       }
     }
   }

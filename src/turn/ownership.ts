@@ -1,16 +1,14 @@
-import { hostname } from 'node:os'
-import { newId } from '../ids.ts'
-import { openSession, type Session } from '../ledger/session.ts'
-import { bury, claim, extendBeat, listWorkers, register, release, relock, retire } from '../ledger/workers.ts'
+import type { Clock, Timer } from '../clock.ts'
 import type { Log } from '../log.ts'
+import type { EngineLedger, OwnershipSession } from './ports.ts'
 
 const TICK_MS = 1_000
-const LOCK_TIMEOUT_MS = 2_000
 /** What a clock may do between the beat's commit and its answer; taken off the end of the beat. */
 const MARGIN_MS = 1_000
 
 export interface OwnershipOptions {
-  databaseUrl: string
+  ledger: Pick<EngineLedger, 'openSession'>
+  clock: Clock
   log: Log
   partitions: number
   /** How long a beat keeps the worker alive; it is sent three times as often. */
@@ -28,13 +26,13 @@ export interface OwnershipOptions {
 /** One worker's claim to be alive and to own partitions: its beat, the burial of others, its fair share. */
 export class Ownership {
   readonly #options: OwnershipOptions
-  #id = newId('w')
+  #id: string
   #owned = new Set<number>()
-  #session: Session | undefined
+  #session: OwnershipSession | undefined
   #beatAt = Number.NEGATIVE_INFINITY
   /** The end of the beat, by both clocks: the one stops in a suspended machine, the other can be set. */
   #alive = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
-  #timer: NodeJS.Timeout | undefined
+  #timer: Timer | undefined
   #ticking: Promise<void> | undefined
   #isStopped = false
   /** Workers whose lock was free at the last tick; twice in a row is a death, once may be a reconnection. */
@@ -42,6 +40,7 @@ export class Ownership {
 
   constructor(options: OwnershipOptions) {
     this.#options = options
+    this.#id = options.clock.newId('w')
   }
 
   /** The present id; another one after a burial. */
@@ -53,12 +52,13 @@ export class Ownership {
   async start(): Promise<void> {
     await this.#register()
     await this.#tick()
-    this.#timer = setInterval(() => void this.#tickSafely(), TICK_MS)
+    this.#timer = this.#options.clock.every(TICK_MS, () => void this.#tickSafely())
   }
 
   /** Whether the beat still runs by this machine's clocks; nothing may be sent or committed past it. */
   isAlive(): boolean {
-    return performance.now() < this.#alive.monotonic && Date.now() < this.#alive.wall
+    const { clock } = this.#options
+    return clock.monotonicMs() < this.#alive.monotonic && clock.wallMs() < this.#alive.wall
   }
 
   owns(p: number): boolean {
@@ -77,7 +77,7 @@ export class Ownership {
   /** Gives everything back and ends the worker; what is on the wire is put off first. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    clearInterval(this.#timer)
+    this.#options.clock.cancel(this.#timer)
     await this.#ticking?.catch(() => undefined)
     try {
       await this.#release(this.list())
@@ -92,7 +92,7 @@ export class Ownership {
     const session = this.#session
     this.#session = undefined
     if (session === undefined) return
-    await retire(session, this.#id).catch(() => undefined)
+    await session.retire(this.#id).catch(() => undefined)
     await session.end().catch(() => undefined)
   }
 
@@ -102,7 +102,7 @@ export class Ownership {
     this.#alive = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
     await this.#hangUp()
     this.#beatAt = Number.NEGATIVE_INFINITY
-    this.#id = newId('w')
+    this.#id = this.#options.clock.newId('w')
     await this.#register()
   }
 
@@ -139,33 +139,33 @@ export class Ownership {
 
   async #register(): Promise<void> {
     const session = await this.#connected()
-    const sentAt = { monotonic: performance.now(), wall: Date.now() }
-    await register(session, {
-      id: this.#id,
-      host: hostname(),
-      pid: process.pid,
-      beatMs: this.#options.beatMs,
-    })
+    const sentAt = this.#now()
+    await session.register({ id: this.#id, beatMs: this.#options.beatMs })
     this.#lives(sentAt)
   }
 
   /** The session of the beat; a new one takes the worker's lock again, unless somebody is burying it. */
-  async #connected(): Promise<Session> {
+  async #connected(): Promise<OwnershipSession> {
     if (this.#session !== undefined) return this.#session
-    const session = await openSession(this.#options.databaseUrl, LOCK_TIMEOUT_MS, () => {
+    const session = await this.#options.ledger.openSession(() => {
       if (this.#session === session) this.#session = undefined
     })
-    if (this.#beatAt !== Number.NEGATIVE_INFINITY) await relock(session, this.#id)
+    if (this.#beatAt !== Number.NEGATIVE_INFINITY) await session.relock(this.#id)
     this.#session = session
     return session
   }
 
-  async #beat(session: Session): Promise<boolean> {
-    if (performance.now() - this.#beatAt < this.#options.beatMs / 3) return true
-    const sentAt = { monotonic: performance.now(), wall: Date.now() }
-    if (!(await extendBeat(session, this.#id, this.#options.beatMs))) return false
+  async #beat(session: OwnershipSession): Promise<boolean> {
+    if (this.#options.clock.monotonicMs() - this.#beatAt < this.#options.beatMs / 3) return true
+    const sentAt = this.#now()
+    if (!(await session.extendBeat(this.#id, this.#options.beatMs))) return false
     this.#lives(sentAt)
     return true
+  }
+
+  #now(): { monotonic: number; wall: number } {
+    const { clock } = this.#options
+    return { monotonic: clock.monotonicMs(), wall: clock.wallMs() }
   }
 
   // Counted from before the statement was sent, so that the beat never ends later here than in the ledger.
@@ -176,14 +176,14 @@ export class Ownership {
   }
 
   /** Buries whoever is dead and returns the ids of the living, this worker among them. */
-  async #buryTheDead(session: Session): Promise<string[]> {
+  async #buryTheDead(session: OwnershipSession): Promise<string[]> {
     const living: string[] = []
     const suspects = new Set<string>()
-    for (const worker of await listWorkers(session)) {
+    for (const worker of await session.listWorkers()) {
       if (worker.isLockFree) suspects.add(worker.id)
       const isDead = worker.isBeatOver || (worker.isLockFree && this.#suspects.has(worker.id))
       if (worker.id === this.#id || !isDead) living.push(worker.id)
-      else if (await bury(session, worker.id))
+      else if (await session.bury(worker.id))
         this.#options.log.warn({ worker: worker.id }, 'buried a dead worker')
     }
     this.#suspects = suspects
@@ -191,7 +191,7 @@ export class Ownership {
   }
 
   /** Every worker's share of P partitions among N is floor(P/N), and one more for the first P mod N by id. */
-  async #takeShare(session: Session, workers: readonly string[]): Promise<void> {
+  async #takeShare(session: OwnershipSession, workers: readonly string[]): Promise<void> {
     const index = workers.indexOf(this.#id)
     if (index === -1) return
     const share = fairShare(this.#options.partitions, workers.length, index)
@@ -199,7 +199,7 @@ export class Ownership {
     if (surplus.length > 0) await this.#release(surplus)
     const room = share - this.#owned.size
     if (room <= 0 || this.#isStopped) return
-    const claimed = await claim(session, this.#id, room)
+    const claimed = await session.claim(this.#id, room)
     if (claimed.length === 0) return
     for (const p of claimed) this.#owned.add(p)
     this.#options.log.info(
@@ -214,7 +214,7 @@ export class Ownership {
     const session = await this.#connected()
     await this.#options.betweenTurns(async () => {
       this.lose(partitions)
-      await release(session, this.#id, partitions, this.#options.onReleasing(partitions))
+      await session.release(this.#id, partitions, this.#options.onReleasing(partitions))
     })
     this.#options.log.info({ worker: this.#id, released: partitions.length }, 'partitions released')
   }

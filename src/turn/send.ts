@@ -22,7 +22,7 @@ export function maySend(engine: Engine): boolean {
     engine.isSending &&
     engine.ownership.isAlive() &&
     engine.agenda.uncommitted < UNCOMMITTED_MAX &&
-    engine.agenda.oldestMs(performance.now()) < UNCOMMITTED_MS &&
+    engine.agenda.oldestMs(engine.clock.monotonicMs()) < UNCOMMITTED_MS &&
     engine.registry.isFresh(TYPES_MS) &&
     engine.tenants.isFresh(TYPES_MS)
   )
@@ -35,7 +35,7 @@ export function pump(engine: Engine): void {
     if (action === null) return
     const type = engine.registry.cached(action.row.type)
     if (type === undefined || !isStillDue(engine, action)) leaveOut(engine, action)
-    else if (type.needsLeave && !hasLeave(action)) ask(engine, action)
+    else if (type.needsLeave && !hasLeave(engine, action)) ask(engine, action)
     else post(engine, action, type)
   }
 }
@@ -58,8 +58,8 @@ function hearWaiting(engine: Engine, action: HeldAction): void {
   if (engine.waitingOnWire.delete(action.id)) engine.agenda.hintFacts(action.p)
 }
 
-const hasLeave = (action: HeldAction): boolean =>
-  action.leaveUntil !== null && performance.now() < action.leaveUntil
+const hasLeave = (engine: Engine, action: HeldAction): boolean =>
+  action.leaveUntil !== null && engine.clock.monotonicMs() < action.leaveUntil
 
 /** The next turn says whether the action may be sent, and commits that before it is. */
 function ask(engine: Engine, action: HeldAction): void {
@@ -70,9 +70,10 @@ function ask(engine: Engine, action: HeldAction): void {
 /** Sends an action that has leave, in so many ms. From now on it counts as on the wire: a cancel waits for its result. */
 export function beginIn(engine: Engine, action: HeldAction, ms: number): void {
   action.place = 'on-wire'
-  action.wireUntil = performance.now() + ms + (engine.registry.cached(action.row.type)?.timeoutMs ?? 0)
+  action.wireUntil =
+    engine.clock.monotonicMs() + ms + (engine.registry.cached(action.row.type)?.timeoutMs ?? 0)
   if (ms < 0.5) begin(engine, action)
-  else setTimeout(() => begin(engine, action), ms)
+  else engine.clock.after(ms, () => begin(engine, action))
 }
 
 function begin(engine: Engine, action: HeldAction): void {
@@ -82,7 +83,7 @@ function begin(engine: Engine, action: HeldAction): void {
   } else if (type === undefined || !isStillDue(engine, action)) {
     action.wireUntil = null
     leaveOut(engine, action)
-  } else if (maySend(engine) && hasLeave(action)) {
+  } else if (maySend(engine) && hasLeave(engine, action)) {
     const lateMs = untilPace(engine, type)
     if (lateMs > 0) beginIn(engine, action, lateMs)
     else post(engine, action, type)
@@ -95,7 +96,7 @@ function begin(engine: Engine, action: HeldAction): void {
 function untilPace(engine: Engine, type: RegisteredType): number {
   const { rate } = type.limits
   if (rate === null) return 0
-  const now = performance.now()
+  const now = engine.clock.monotonicMs()
   const at = engine.paces.get(type.id) ?? now
   if (at > now) return at - now
   engine.paces.set(type.id, now + distanceMs(rate))
@@ -127,26 +128,27 @@ export function standBack(engine: Engine, action: HeldAction, retryInMs: number)
 function parkFor(engine: Engine, lane: string, ms: number): void {
   engine.lanes.park(lane)
   if (ms >= TICK_MS) return
-  setTimeout(() => {
+  engine.clock.after(ms, () => {
     engine.lanes.wake(lane)
     engine.pump()
-  }, ms)
+  })
 }
 
 /** Between being loaded and being sent, the partition may have gone and the deadline may have passed. */
 function isStillDue(engine: Engine, action: HeldAction): boolean {
   const { deadline } = action.row.state
   return (
-    engine.ownership.owns(action.p) && (deadline === null || Date.now() + engine.clockOffsetMs < deadline)
+    engine.ownership.owns(action.p) &&
+    (deadline === null || engine.clock.wallMs() + engine.clockOffsetMs < deadline)
   )
 }
 
 function post(engine: Engine, action: HeldAction, type: RegisteredType): void {
   const attempt = action.row.state.attempt + 1
-  const nowMs = Date.now()
+  const nowMs = engine.clock.wallMs()
   const body = dispatchBody({ ...action.row, typeName: type.name }, nowMs)
   action.place = 'on-wire'
-  action.wireUntil = performance.now() + type.timeoutMs
+  action.wireUntil = engine.clock.monotonicMs() + type.timeoutMs
   action.leaveUntil = null
   engine.unsent.delete(action.id)
   engine.client.send({
@@ -182,7 +184,7 @@ function answered(engine: Engine, action: HeldAction, attempt: number, answer: S
     attempt,
     result: attemptResult(answer),
     detail: attemptDetail(answer),
-    at: performance.now(),
+    at: engine.clock.monotonicMs(),
   }
   logAttempt(engine, result.held, attempt, answer)
   tellBreaker(engine, action, answer)

@@ -23,7 +23,8 @@ export function settle(engine: Engine, work: Work, report: TurnReport): void {
   for (const id of report.actions.waiting) engine.waitingOnWire.add(id)
   engine.nudger.nudge(newWork(report))
   if (report.moreFacts) for (const p of work.facts) engine.agenda.hintFacts(p)
-  if (report.events.more.length > 0) setTimeout(() => hintEvents(engine, report.events.more), EVENTS_AGAIN_MS)
+  if (report.events.more.length > 0)
+    engine.clock.after(EVENTS_AGAIN_MS, () => hintEvents(engine, report.events.more))
   engine.feeder.refill()
   engine.pump()
 }
@@ -69,7 +70,7 @@ function follow(engine: Engine, transition: Transition): void {
     engine.lanes.drop((action) => action === held)
     engine.held.release(held.id)
   }
-  const inMs = (next.nextAt ?? Number.POSITIVE_INFINITY) - (Date.now() + engine.clockOffsetMs)
+  const inMs = (next.nextAt ?? Number.POSITIVE_INFINITY) - (engine.clock.wallMs() + engine.clockOffsetMs)
   if (isSendable && inMs < SOON_MS) engine.feeder.lookIn({ p: transition.p, lane: transition.lane }, inMs)
 }
 

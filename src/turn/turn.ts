@@ -1,13 +1,13 @@
 import type { Status } from '../../actors/action.ts'
-import { type Fence, inTurn, type TurnTransaction } from '../ledger/turn-transaction.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Work } from './agenda.ts'
-import { type Decided, decideActions } from './decide-actions.ts'
+import { type Decided, decideActions, type TurnMoment } from './decide-actions.ts'
 import { decideEvents, type EventsDecided } from './decide-events.ts'
 import { decideLeaves, type LeavesDecided } from './decide-leave.ts'
 import { disown } from './disown.ts'
 import type { Engine } from './engine.ts'
 import { type Loaded, load, type Subject } from './load.ts'
+import type { TurnTx } from './ports.ts'
 import { settle } from './settle.ts'
 import { writeSingly } from './write-singly.ts'
 
@@ -38,17 +38,18 @@ export interface TurnReport {
  */
 export async function turn(engine: Engine, work: Work, care: Care): Promise<'committed' | 'buried'> {
   const owned = engine.ownership.list()
-  const startedAt = performance.now()
+  const startedAt = engine.clock.monotonicMs()
   let attempted: string[] = []
   try {
-    const end = await inTurn(engine.pool, engine.ownership.id, async (tx, fence): Promise<TurnReport> => {
-      engine.clockOffsetMs = fence.now - Date.now()
+    const end = await engine.ledger.inTurn(engine.ownership.id, async (tx, fence): Promise<TurnReport> => {
+      engine.clockOffsetMs = fence.now - engine.clock.wallMs()
+      const moment = { now: fence.now, chance: engine.clock.chance }
       const mine = disown(engine, work, owned, fence)
       const loaded = await load(engine, tx, mine, fence)
       const { actions, events } =
         care === 'together'
-          ? decideAll(engine, loaded, fence)
-          : await writeSingly(tx, loaded, engine.rules, fence.now)
+          ? decideAll(engine, loaded, moment)
+          : await writeSingly(engine, tx, loaded, moment)
       const leaves = decideLeaves(
         loaded.asking,
         loaded.subjects,
@@ -81,11 +82,11 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
   }
 }
 
-function decideAll(engine: Engine, loaded: Loaded, fence: Fence) {
-  return { actions: decideActions(loaded, fence.now), events: decideEvents(loaded, engine.rules) }
+function decideAll({ rules, clock }: Engine, loaded: Loaded, moment: TurnMoment) {
+  return { actions: decideActions(loaded, moment), events: decideEvents(loaded, rules, clock.newId) }
 }
 
-async function writeLeaves(tx: TurnTransaction, leaves: LeavesDecided): Promise<void> {
+async function writeLeaves(tx: TurnTx, leaves: LeavesDecided): Promise<void> {
   const written = new Set(await tx.writeLeaves(leaves))
   const foreign = leaves.claims.filter(({ id }) => !written.has(id))
   if (foreign.length > 0) throw new VersionMismatch(foreign.map(({ id }) => id))

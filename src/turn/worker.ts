@@ -1,3 +1,4 @@
+import type { Timer } from '../clock.ts'
 import { Lanes } from '../dispatch/lanes.ts'
 import { isBadData } from '../ledger/transaction.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
@@ -14,7 +15,6 @@ import { pump } from './send.ts'
 import { type Care, turn } from './turn.ts'
 
 export interface WorkerOptions extends Parts {
-  databaseUrl: string
   beatMs: number
   /** Most POSTs on the wire at a time. */
   wireMax: number
@@ -35,7 +35,7 @@ export class Worker {
   readonly #engine: Engine
   readonly #options: WorkerOptions
   #loop: Promise<void> = Promise.resolve()
-  #tick: NodeJS.Timeout | undefined
+  #tick: Timer | undefined
   #isStopped = false
   #care: Care = 'together'
   /** Whoever holds it is alone with the ledger's rows: the turn, or a release. */
@@ -44,7 +44,8 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options
     const ownership = new Ownership({
-      databaseUrl: options.databaseUrl,
+      ledger: options.ledger,
+      clock: options.clock,
       log: options.log,
       partitions: options.partitions,
       beatMs: options.beatMs,
@@ -62,7 +63,8 @@ export class Worker {
       feeder: new Feeder(() => this.#engine),
       lost: new LostResults(options),
       breakers: new Breakers({
-        pool: options.pool,
+        ledger: options.ledger.breakers,
+        clock: options.clock,
         log: options.log,
         share: options.breakerShare,
         onChange: () => this.#wakeLanes(),
@@ -82,7 +84,7 @@ export class Worker {
 
   async start(): Promise<void> {
     await this.#engine.ownership.start()
-    this.#tick = setInterval(() => this.#lookEverywhere(), TICK_MS)
+    this.#tick = this.#options.clock.every(TICK_MS, () => this.#lookEverywhere())
     this.#loop = this.#run()
   }
 
@@ -103,26 +105,27 @@ export class Worker {
 
   /** Stops sending, gives the partitions away at once, and waits for what is on the wire as long as a stop may take. */
   async stop(): Promise<void> {
-    const { ownership, feeder, lost, lanes, agenda } = this.#engine
+    const { ownership, feeder, lost, lanes, agenda, clock } = this.#engine
     this.#engine.isSending = false
-    clearInterval(this.#tick)
+    clock.cancel(this.#tick)
     await this.#commitResults()
     await ownership.stop()
     this.#isStopped = true
     agenda.tick()
     await this.#loop
     await feeder.stop()
-    const end = performance.now() + DRAIN_MS
-    while (lanes.onWire > 0 && performance.now() < end) await sleep(20)
+    const end = clock.monotonicMs() + DRAIN_MS
+    while (lanes.onWire > 0 && clock.monotonicMs() < end) await clock.sleep(20)
     lost.add(agenda.clear())
-    await Promise.race([lost.flushed(), sleep(Math.max(500, end - performance.now()))])
+    await Promise.race([lost.flushed(), clock.sleep(Math.max(500, end - clock.monotonicMs()))])
     await ownership.retire()
   }
 
   /** What is back already is worth one more turn before the partitions go; a ledger that is away is not waited for. */
   async #commitResults(): Promise<void> {
-    const end = performance.now() + 1_000
-    while (this.#engine.agenda.uncommitted > 0 && performance.now() < end) await sleep(10)
+    const { agenda, clock } = this.#engine
+    const end = clock.monotonicMs() + 1_000
+    while (agenda.uncommitted > 0 && clock.monotonicMs() < end) await clock.sleep(10)
   }
 
   #wakeLanes(): void {
@@ -144,23 +147,24 @@ export class Worker {
   }
 
   async #run(): Promise<void> {
+    const { clock } = this.#engine
     let backoffMs = BACKOFF_MS.first
     while (!this.#isStopped) {
       await this.#engine.agenda.ready()
       // Results that share a commit cost less; a few ms of them are worth the wait, which nobody else notices.
-      if (this.#engine.agenda.isSmall) await sleep(GATHER_MS)
+      if (this.#engine.agenda.isSmall) await clock.sleep(GATHER_MS)
       const isDone = await this.#alone(() => this.#turnOnce())
       backoffMs = isDone ? BACKOFF_MS.first : Math.min(backoffMs * 2, BACKOFF_MS.longest)
-      if (!isDone) await sleep(backoffMs)
+      if (!isDone) await clock.sleep(backoffMs)
     }
   }
 
   /** One turn; false where it failed and its work was put back. */
   async #turnOnce(): Promise<boolean> {
-    const { agenda, log, ownership } = this.#engine
+    const { agenda, clock, log, ownership } = this.#engine
     // Past the end of the beat another worker may own everything; only a new beat makes it safe to go on.
     if (!ownership.isAlive() || this.#isStopped) return this.#isStopped
-    const startedAt = performance.now()
+    const startedAt = clock.monotonicMs()
     const work = agenda.take()
     const results = work.results.length
     try {
@@ -172,7 +176,7 @@ export class Worker {
       agenda.settle()
       this.#care = 'together'
       log.debug(
-        { worker: ownership.id, results, facts: work.facts.length, ms: performance.now() - startedAt },
+        { worker: ownership.id, results, facts: work.facts.length, ms: clock.monotonicMs() - startedAt },
         'turn',
       )
       return true
@@ -211,5 +215,3 @@ export class Worker {
 }
 
 const allPartitions = (count: number) => Array.from({ length: count }, (_, p) => p)
-
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))

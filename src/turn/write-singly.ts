@@ -1,26 +1,26 @@
-import type { RuleBook } from '../documents/rule-book.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
-import type { TurnTransaction } from '../ledger/turn-transaction.ts'
-import { type Decided, decideActions, decideBroken } from './decide-actions.ts'
+import { type Decided, decideActions, decideBroken, type TurnMoment } from './decide-actions.ts'
 import { decideEvents, type EventsDecided } from './decide-events.ts'
+import type { Engine } from './engine.ts'
 import type { Loaded, Subject } from './load.ts'
+import type { TurnTx } from './ports.ts'
 
 /**
  * The writes of a turn whose rows were refused together: each action and each event by itself, so that the one that
  * cannot be written becomes a dead letter and the others go their way. Whatever else fails, fails the turn.
  */
 export async function writeSingly(
-  tx: TurnTransaction,
+  engine: Pick<Engine, 'rules' | 'clock'>,
+  tx: TurnTx,
   loaded: Loaded,
-  rules: RuleBook,
-  now: number,
+  moment: TurnMoment,
 ): Promise<{ actions: Decided; events: EventsDecided }> {
   const actions: Decided = { transitions: [], applied: [], waiting: [], broken: [] }
-  for (const subject of loaded.subjects) add(actions, await writeAction(tx, subject, now))
+  for (const subject of loaded.subjects) add(actions, await writeAction(tx, subject, moment))
   await tx.markApplied(loaded.strayFacts)
   const events: EventsDecided = { actions: [], decisions: [], marks: [], more: loaded.moreEvents }
-  for (const event of loaded.events) await writeEvent(tx, loaded, event, rules, events)
+  for (const event of loaded.events) await writeEvent(engine, tx, loaded, event, events)
   return { actions, events }
 }
 
@@ -33,13 +33,13 @@ function add(all: Decided, one: Decided): void {
 
 const aloneWith = (subject: Subject) => ({ subjects: [subject], strayFacts: [] })
 
-async function writeAction(tx: TurnTransaction, subject: Subject, now: number): Promise<Decided> {
-  const decided = decideActions(aloneWith(subject), now)
+async function writeAction(tx: TurnTx, subject: Subject, moment: TurnMoment): Promise<Decided> {
+  const decided = decideActions(aloneWith(subject), moment)
   const refused = await tx.trying(() => tx.writeActions(decided))
   if (refused === null) return decided
   // It fails for good, with what it was told kept in a dead letter.
   const letter = letterOf(subject, refused)
-  const broken = decideBroken(subject, letter, now)
+  const broken = decideBroken(subject, letter, moment)
   if ((await tx.trying(() => tx.writeActions(broken))) === null) return broken
   // Not even that can be written: it must not be looked at again, or it would be sent for ever.
   const parked: Decided = { transitions: [], applied: subject.facts, waiting: [], broken: [letter] }
@@ -62,13 +62,13 @@ function letterOf({ row, results, facts }: Subject, error: Error): DeadLetter {
 }
 
 async function writeEvent(
-  tx: TurnTransaction,
+  { rules, clock }: Pick<Engine, 'rules' | 'clock'>,
+  tx: TurnTx,
   loaded: Loaded,
   event: StoredEvent,
-  rules: RuleBook,
   events: EventsDecided,
 ): Promise<void> {
-  const decided = decideEvents({ ...loaded, events: [event], moreEvents: [] }, rules)
+  const decided = decideEvents({ ...loaded, events: [event], moreEvents: [] }, rules, clock.newId)
   const refused = await tx.trying(() => tx.writeEvents(decided))
   if (refused === null) {
     events.actions.push(...decided.actions)

@@ -4,10 +4,11 @@ import { expect } from 'chai'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
-/** Which rooms a room may import from; `*` is every file at the top of src (ids, errors, durations, config, log). */
+/** Which rooms a room may import from; `*` is every file at the top of src (ids, clock, errors, durations, config, log). */
 const ALLOWED: Record<string, readonly string[]> = {
   'src/errors.ts': [],
   'src/ids.ts': [],
+  'src/clock.ts': ['src/ids.ts'],
   'src/duration.ts': [],
   'src/json-mistake.ts': [],
   'src/log.ts': [],
@@ -43,6 +44,9 @@ const OWNED: Record<string, RegExp> = {
   commander: /^src\/main\.ts$/,
 }
 
+/** Files of the ledger's room that hold values and rules and reach no server. */
+const PURE_LEDGER = new Set(['placement.ts', 'timers.ts', 'transaction.ts', 'version-mismatch.ts'])
+
 function sources(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
@@ -69,7 +73,7 @@ describe('imports', () => {
       if (!target.startsWith('.')) return []
       const room = roomOf(file)
       const other = roomOf(relative(ROOT, resolve(ROOT, dirname(file), target)))
-      const isTop = /^src\/(errors|ids|duration|json-mistake|log|config)\.ts$/.test(other)
+      const isTop = /^src\/(errors|ids|clock|duration|json-mistake|log|config)\.ts$/.test(other)
       const allowed = ALLOWED[room] ?? []
       const isFine = room === other || allowed.includes(other) || (allowed.includes('*') && isTop)
       return isFine ? [] : [`${file} imports ${target}`]
@@ -80,6 +84,22 @@ describe('imports', () => {
   it('of a package come from the one room that speaks to what is behind it', () => {
     const wrong = imports.filter(({ file, target }) => target in OWNED && !OWNED[target]!.test(roomOf(file)))
     expect(wrong).to.deep.equal([])
+  })
+
+  it('leave time, chance and the ledger of a worker to its ports', () => {
+    for (const file of files.filter((each) => each.startsWith('src/turn/'))) {
+      const text = readFileSync(join(ROOT, file), 'utf8')
+      expect(text, file).to.not.match(
+        /Date\.now|performance\.now|Math\.random|new Date\(\)|set(Timeout|Interval|Immediate)\(/,
+      )
+      const values = [...text.matchAll(/^import (?!type )[^']*'\.\.\/ledger\/([^']+)'/gm)].map(
+        ([, name]) => name!,
+      )
+      expect(
+        values.filter((name) => !PURE_LEDGER.has(name)),
+        file,
+      ).to.deep.equal([])
+    }
   })
 
   it('leave the environment to config.ts, and clock and chance out of what is pure', () => {

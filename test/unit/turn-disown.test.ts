@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { systemClock } from '../../src/clock.ts'
 import { Lanes } from '../../src/dispatch/lanes.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
 import { letGo } from '../../src/turn/disown.ts'
@@ -17,7 +18,7 @@ function holding(): { engine: Engine; held: Held } {
   hold('on-wire', 1, 'on-wire', performance.now() + 5_000)
   hold('result-waiting', 1, 'result-waiting', null)
   hold('elsewhere', 2, 'on-wire', performance.now() + 5_000)
-  return { engine: { held, lanes } as unknown as Engine, held }
+  return { engine: { held, lanes, clock: systemClock } as unknown as Engine, held }
 }
 
 describe('partitions that are let go', () => {

@@ -1,0 +1,57 @@
+import { hostname } from 'node:os'
+import type { Pool } from 'pg'
+import { breakersNotClosed, closeBreaker, openBreaker, reopenBreaker, takeProbe } from './breakers.ts'
+import { insertResultFacts } from './facts-waiting.ts'
+import { dueInLanes, wakeSleeping, walkLanes } from './lanes-due.ts'
+import { openSession } from './session.ts'
+import { type Fence, inTurn, type TurnEnd, type TurnTransaction } from './turn-transaction.ts'
+import { bury, claim, extendBeat, listWorkers, register, release, relock, retire } from './workers.ts'
+
+/** A beat that waits for a lock longer than this is tried again. */
+const LOCK_TIMEOUT_MS = 2_000
+
+export interface EngineLedgerOptions {
+  databaseUrl: string
+  /** Turns, facts and breakers. */
+  pool: Pool
+  /** The connections by which due work is found and loaded. */
+  loads: Pool
+}
+
+/** Everything that a worker asks of Postgres, gathered in one place. */
+export function engineLedger({ databaseUrl, pool, loads }: EngineLedgerOptions) {
+  return {
+    inTurn: <T>(
+      worker: string,
+      body: (tx: TurnTransaction, fence: Fence) => Promise<T>,
+    ): Promise<TurnEnd<T>> => inTurn(pool, worker, body),
+    wakeSleeping: wakeSleeping.bind(null, loads),
+    walkLanes: walkLanes.bind(null, loads),
+    dueInLanes: dueInLanes.bind(null, loads),
+    insertResultFacts: insertResultFacts.bind(null, pool),
+    openSession: (onLost: () => void) => openOwnership(databaseUrl, onLost),
+    breakers: {
+      notClosed: breakersNotClosed.bind(null, pool),
+      open: openBreaker.bind(null, pool),
+      reopen: reopenBreaker.bind(null, pool),
+      close: closeBreaker.bind(null, pool),
+      takeProbe: takeProbe.bind(null, pool),
+    },
+  }
+}
+
+async function openOwnership(databaseUrl: string, onLost: () => void) {
+  const session = await openSession(databaseUrl, LOCK_TIMEOUT_MS, onLost)
+  return {
+    register: (worker: { id: string; beatMs: number }) =>
+      register(session, { ...worker, host: hostname(), pid: process.pid }),
+    relock: relock.bind(null, session),
+    extendBeat: extendBeat.bind(null, session),
+    listWorkers: listWorkers.bind(null, session),
+    bury: bury.bind(null, session),
+    claim: claim.bind(null, session),
+    release: release.bind(null, session),
+    retire: retire.bind(null, session),
+    end: () => session.end(),
+  }
+}

@@ -1,0 +1,120 @@
+import type { Allowance } from '../../actors/leave.ts'
+import type { SendCall, Target } from '../dispatch/client.ts'
+import type { OpenedBreaker, SharedBreaker } from '../ledger/breakers.ts'
+import type { DeadLetter } from '../ledger/dead-letters.ts'
+import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
+import type { DueFact, ResultFact } from '../ledger/facts-waiting.ts'
+import type { LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
+import type { LeaveWrites } from '../ledger/leaves.ts'
+import type { ActionRow } from '../ledger/rows.ts'
+import type { Sending } from '../ledger/sending.ts'
+import type { ActionWrites, EventWrites, Fence, TurnEnd } from '../ledger/turn-transaction.ts'
+import type { RegisteredType } from '../ledger/type-registry.ts'
+import type { SeenWorker } from '../ledger/workers.ts'
+
+/**
+ * What the engine needs of the world, and nothing else: time and chance are `Clock` of src/clock.ts, nudges `Nudger` of the
+ * mailbox. src/app.ts plugs in Postgres, Redis and HTTP; the simulation plugs in models of them.
+ */
+
+/** The ledger as a worker uses it. Every call may fail and leave it open whether it was done. */
+export interface EngineLedger {
+  /** Begin, fence, `body`, commit. A throw: nothing was written, or the result of the commit is unknown. */
+  inTurn<T>(worker: string, body: (tx: TurnTx, fence: Fence) => Promise<T>): Promise<TurnEnd<T>>
+  /** Moves sends that are due soon from their sleep into their lanes, at most `limit` a partition. */
+  wakeSleeping(partitions: readonly number[], limit: number): Promise<unknown>
+  /** The next slices in which something waits, behind the given lane of each partition, at most `limit`. */
+  walkLanes(after: readonly LaneSlice[], limit: number): Promise<MetSlice[]>
+  /** The due actions that are asked for, each slice's in the order in which they are due. */
+  dueInLanes(asks: readonly SliceAsk[]): Promise<ActionRow[]>
+  /** What came of POSTs whose partition was lost meanwhile; the first report of an attempt stays. */
+  insertResultFacts(results: readonly ResultFact[]): Promise<void>
+  /** A session for beat and ownership, apart from everything that may block; `onLost` when it ends by itself. */
+  openSession(onLost: () => void): Promise<OwnershipSession>
+  breakers: BreakerLedger
+}
+
+/** What one turn reads and writes, inside its one transaction. */
+export interface TurnTx {
+  rows(ids: readonly string[]): Promise<ActionRow[]>
+  /** Actions whose deadline has passed, the earliest first, at most `limit` a partition. */
+  overdue(partitions: readonly number[], limit: number): Promise<ActionRow[]>
+  /** Facts not yet applied, oldest first; not those of the actions in `except`. */
+  facts(partitions: readonly number[], except: readonly string[], limit: number): Promise<DueFact[]>
+  factsOf(ids: readonly string[]): Promise<DueFact[]>
+  events(partitions: readonly number[], limit: number): Promise<StoredEvent[]>
+  /** What these types use of their limits, locked until the turn ends; permits of `except` do not count. */
+  allowances(types: readonly string[], except: readonly string[]): Promise<Map<string, Allowance>>
+  /** Throws `VersionMismatch` where a version was not as expected. */
+  writeActions(decided: ActionWrites): Promise<void>
+  writeEvents(decided: EventWrites): Promise<void>
+  /** Returns the ids claimed, fewer where a version was not as expected. */
+  writeLeaves(writes: LeaveWrites): Promise<string[]>
+  insertDeadLetters(letters: readonly DeadLetter[]): Promise<void>
+  markApplied(facts: readonly DueFact[]): Promise<void>
+  moveMarks(marks: readonly Mark[]): Promise<void>
+  /** Takes an action out of every lane, and its deadline too. */
+  stopTimers(row: ActionRow): Promise<void>
+  /** Runs `body` so that bad data in it undoes nothing else; gives the refusal, or null where there was none. */
+  trying(body: () => Promise<unknown>): Promise<Error | null>
+}
+
+/** A connection whose end frees the worker's lock. Every call is a transaction of its own. */
+export interface OwnershipSession {
+  /** Takes the worker's lock and makes its row and its first beat. */
+  register(worker: { id: string; beatMs: number }): Promise<void>
+  /** Takes the lock again after a connection was lost; false: somebody holds it to bury us. */
+  relock(worker: string): Promise<boolean>
+  /** False: the worker was buried. */
+  extendBeat(worker: string, beatMs: number): Promise<boolean>
+  /** Live workers in the order of their ids. */
+  listWorkers(): Promise<SeenWorker[]>
+  /** Declares a worker dead and frees its partitions, if its beat is over or its lock still free; true when it did. */
+  bury(worker: string): Promise<boolean>
+  /** Takes up to `limit` free partitions; returns those taken. */
+  claim(worker: string, limit: number): Promise<number[]>
+  /** Gives partitions away; what is on the wire is put off past its remaining ms first. */
+  release(
+    worker: string,
+    partitions: readonly number[],
+    onWire: readonly { id: string; remainingMs: number }[],
+  ): Promise<void>
+  /** Ends a worker by its own will. */
+  retire(worker: string): Promise<void>
+  end(): Promise<void>
+}
+
+/** The breakers that all workers share. */
+export interface BreakerLedger {
+  notClosed(): Promise<SharedBreaker[]>
+  open(opened: OpenedBreaker): Promise<unknown>
+  reopen(lane: string, waitMs: number): Promise<unknown>
+  close(lane: string): Promise<unknown>
+  /** Takes the one probe of a breaker, to be answered within so many ms; true where it is ours. */
+  takeProbe(lane: string, answerWithinMs: number): Promise<boolean>
+}
+
+/** The way to the outside: one `send`, one POST, one answer. */
+export interface Sender {
+  /** Where POSTs to this URL go; made once for a URL. */
+  target(url: string): Target
+  send(call: SendCall): void
+}
+
+/** The action types in use, kept fresh beside the engine. */
+export interface TypesInUse {
+  /** The type as last read; undefined where this process has not loaded it. */
+  cached(id: string): RegisteredType | undefined
+  byIds(ids: Iterable<string>): Promise<Map<string, RegisteredType>>
+  /** The active types of a tenant with these names. */
+  byNames(tenant: string, names: Iterable<string>): Promise<Map<string, RegisteredType>>
+  /** Whether what is cached is known to be no older than `ms`. */
+  isFresh(ms: number): boolean
+}
+
+/** Which tenants send, kept fresh beside the engine. */
+export interface TenantsInUse {
+  sendingOf(tenant: string): Sending
+  /** Whether what is known is known to be no older than `ms`. */
+  isFresh(ms: number): boolean
+}
