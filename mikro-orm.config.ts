@@ -10,6 +10,7 @@ import { Migration20261121110000_limits } from './src/ledger/migrations/Migratio
 import { Migration20261121120000_breakers } from './src/ledger/migrations/Migration20261121120000_breakers.ts'
 import { Migration20261121130000_sending } from './src/ledger/migrations/Migration20261121130000_sending.ts'
 import { Migration20261121140000_letters } from './src/ledger/migrations/Migration20261121140000_letters.ts'
+import { Migration20261121150000_operators } from './src/ledger/migrations/Migration20261121150000_operators.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -27,6 +28,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121120000_breakers,
         Migration20261121130000_sending,
         Migration20261121140000_letters,
+        Migration20261121150000_operators,
       ],
       snapshot: false,
       silent: true,

@@ -6,8 +6,10 @@ import { createGuard } from './dispatch/guard.ts'
 import { compileParametersSchema } from './documents/parameters-schema.ts'
 import { loadRules } from './documents/rule-book.ts'
 import { VolleyError } from './errors.ts'
+import { BacklogGate } from './http/backlog-gate.ts'
 import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
+import { countBacklog } from './ledger/backlog.ts'
 import { engineLedger } from './ledger/engine-ledger.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
@@ -75,7 +77,12 @@ export async function startWeb(
   const { redisUrl, rules, guard, ledger, secrets, registry, tenants } = await openParts(config, POOL_MAX.web)
   const redis = connect(redisUrl, 'send', log)
   const nudger = new Mailer({ redis, log, readOwners: () => owners(ledger.pool) })
-  const deps = { ledger, registry, tenants, nudger, log, config, secrets, guard, rules }
+  const backlog = new BacklogGate({
+    count: (tenant, limit) => countBacklog(ledger.pool, tenant, { partitions: config.partitions, limit }),
+    limitOf: (tenant) => tenants.backlogMaxOf(tenant) ?? config.backlogMax,
+    now: () => performance.now(),
+  })
+  const deps = { ledger, registry, tenants, backlog, nudger, log, config, secrets, guard, rules }
   const server = createServer({ deps, routes, ...hooks })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

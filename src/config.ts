@@ -28,6 +28,8 @@ export interface Config {
   wireMax: number
   /** The share of failed POSTs at which a destination's breaker opens; null: it never does. */
   breakerShare: number | null
+  /** Most actions of a tenant that may wait to be sent, where its operator set no other number. */
+  backlogMax: number
   /** How long a worker's beat keeps it alive without another. */
   beatMs: number
   logLevel: string
@@ -122,6 +124,7 @@ export function readConfig(env: Env = process.env): Config {
     headerPrefix: prefix,
     wireMax: whole(env, 'VOLLEY_WIRE_MAX', 512, 8, 10_000),
     breakerShare: share(env, 'VOLLEY_BREAKER', 0.5),
+    backlogMax: whole(env, 'VOLLEY_BACKLOG_MAX', 1_000_000, 1, 1_000_000_000),
     beatMs: duration(env, 'VOLLEY_BEAT', 15_000),
     logLevel: level,
     bodyLimitBytes: whole(env, 'VOLLEY_BODY_LIMIT', 5_000_000, 1_000, 100_000_000),

@@ -57,6 +57,7 @@ const catalogue = {
     retryable: false,
     text: 'The body must be application/json in UTF-8.',
   },
+  backlog_full: { status: 429, retryable: true, text: 'Too many actions of this tenant wait to be sent.' },
   internal: {
     status: 500,
     retryable: true,
@@ -102,12 +103,19 @@ export interface Mistake {
 export class VolleyError extends Error {
   readonly code: ErrorCode
   readonly details: unknown
+  /** When a repeat may succeed, in whole seconds; null where that is not known. */
+  readonly retryAfterS: number | null
 
-  constructor(code: ErrorCode, message?: string, options: { details?: unknown; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message?: string,
+    options: { details?: unknown; cause?: unknown; retryAfterS?: number } = {},
+  ) {
     super(message ?? catalogue[code].text, { cause: options.cause })
     this.name = 'VolleyError'
     this.code = code
     this.details = options.details
+    this.retryAfterS = options.retryAfterS ?? null
   }
 
   get status(): number {

@@ -8,6 +8,7 @@ import type { TenantRegistry } from '../ledger/tenant-registry.ts'
 import type { TypeRegistry } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
+import type { BacklogGate } from './backlog-gate.ts'
 
 export type { Caller }
 
@@ -16,6 +17,7 @@ export interface WebDeps {
   ledger: Ledger
   registry: TypeRegistry
   tenants: TenantRegistry
+  backlog: BacklogGate
   nudger: Nudger
   log: Log
   config: Config

@@ -2,11 +2,22 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import Type, { type TSchema } from 'typebox'
 import type { Mistake } from '../errors.ts'
 
+/** Where mistakes are, as they are answered. */
+export const MistakesAnswer = Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))
+
 /** What every refused call answers. */
 export const ErrorAnswer = Type.Object({
   error: Type.String({ description: 'What is wrong, for a person.' }),
   code: Type.String({ description: 'A stable name from the catalogue in docs/errors.md.' }),
-  details: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
+  details: Type.Optional(
+    Type.Union([
+      MistakesAnswer,
+      Type.Object(
+        { backlog: Type.Integer(), limit: Type.Integer() },
+        { description: 'Of `backlog_full` alone.' },
+      ),
+    ]),
+  ),
 })
 
 /** More than these help nobody, and a hostile body must not make a large answer. */

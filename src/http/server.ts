@@ -187,7 +187,8 @@ const described = (thrown: unknown): string =>
 function answerError(context: Context, error: VolleyError, requestId: string): void {
   context.status = error.status
   if (error.status === 401) context.set('WWW-Authenticate', 'Bearer')
-  if (error.status === 503) context.set('Retry-After', '1')
+  if (error.retryAfterS !== null) context.set('Retry-After', String(error.retryAfterS))
+  else if (error.status === 503) context.set('Retry-After', '1')
   // What is left of a refused body would stand before the next request on the connection. Closing instead can lose the
   // answer on its way; `requestTimeout` bounds how long a client may go on.
   context.req.resume()

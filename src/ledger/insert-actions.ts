@@ -1,5 +1,5 @@
 import type { ClientBase, Pool } from 'pg'
-import { DEADLINE_LANE, laneFor } from './timers.ts'
+import { DEADLINE_LANE, laneFor, sleeperFor } from './timers.ts'
 
 /** An action as it is accepted. Times are ms since the epoch; null `scheduledAt` means at once. */
 export interface NewAction {
@@ -40,10 +40,11 @@ from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
             $9::boolean[], $10::bigint[], $11::smallint[], $12::float8[], $13::float8[], $14::float8[], $15::boolean[])
   as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after,
        shadow)
-returning id, p, lane, next_at, deadline, test or shadow as is_mute
+returning id, tenant, p, lane, next_at, deadline, test or shadow as is_mute
 ), t as (
-insert into timer (p, lane, at, id)
-select p, ${laneFor('lane', 'next_at')}, next_at, id from i where not is_mute union all select p, ${DEADLINE_LANE}, deadline, id from i)
+insert into timer (p, lane, at, id, sleeper)
+select p, ${laneFor('lane', 'next_at')}, next_at, id, ${sleeperFor('tenant', 'next_at')} from i where not is_mute
+union all select p, ${DEADLINE_LANE}, deadline, id, null from i)
 select (date_part('epoch', now()) * 1000)::float8 as at`
 
 /** Inserts accepted actions in one statement; their clock is the database's. A web process or a turn may call it. */

@@ -10,7 +10,7 @@ export interface LaneSlice {
 
 // The least of a partition first. A move that crosses a turn's delete waits for it, and then finds nothing.
 const WAKE = `
-update timer t set lane = a.lane
+update timer t set lane = a.lane, sleeper = null
 from (
   select s.* from unnest($1::smallint[]) o(p), lateral (
     select p, at, id from timer t where t.p = o.p and t.lane = ${SLEEP_LANE} and t.at <= ${AWAKE_UNTIL}

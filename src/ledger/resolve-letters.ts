@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg'
 import { VolleyError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Pool } from './ledger.ts'
-import { DEADLINE_LANE, laneFor } from './timers.ts'
+import { DEADLINE_LANE, laneFor, sleeperFor } from './timers.ts'
 import { inTransaction } from './transaction.ts'
 
 /** A dead letter as an operator sees it; `tenant` is a slug, null where the letter is about nothing that has one. */
@@ -112,9 +112,10 @@ async function retryAction(client: PoolClient, id: string): Promise<void> {
 
 async function startTimers(client: PoolClient, id: string): Promise<void> {
   await client.query(
-    `insert into timer (p, lane, at, id)
-     select p, ${laneFor('lane', 'next_at')}, next_at, id from action where id = $1 and not test and not shadow
-     union all select p, ${DEADLINE_LANE}, deadline, id from action where id = $1
+    `insert into timer (p, lane, at, id, sleeper)
+     select p, ${laneFor('lane', 'next_at')}, next_at, id, ${sleeperFor('tenant', 'next_at')}
+     from action where id = $1 and not test and not shadow
+     union all select p, ${DEADLINE_LANE}, deadline, id, null from action where id = $1
      on conflict do nothing`,
     [id],
   )

@@ -4,10 +4,16 @@ import type { Sending } from './sending.ts'
 /** As often as action types are asked for: a kill switch works within a second. */
 const REFRESH_MS = 500
 
-/** Which tenants do not send, kept fresh while the process runs; those that do are not kept at all. */
+/** What an operator said of a tenant; null `backlogMax` is the installation's limit. */
+interface Special {
+  sending: Sending
+  backlogMax: number | null
+}
+
+/** What was said of single tenants, kept fresh while the process runs; all others are not kept at all. */
 export class TenantRegistry {
   readonly #pool: Pool
-  #notOn = new Map<string, Sending>()
+  #special = new Map<string, Special>()
   #timer: NodeJS.Timeout | undefined
   #refreshing: Promise<void> | undefined
   #freshAt = Number.NEGATIVE_INFINITY
@@ -29,7 +35,12 @@ export class TenantRegistry {
   }
 
   sendingOf(tenant: string): Sending {
-    return this.#notOn.get(tenant) ?? 'on'
+    return this.#special.get(tenant)?.sending ?? 'on'
+  }
+
+  /** The limit of a tenant's own backlog; null where it has none of its own. */
+  backlogMaxOf(tenant: string): number | null {
+    return this.#special.get(tenant)?.backlogMax ?? null
   }
 
   /** Whether what is known is known to be no older than `ms`; by the monotonic clock. */
@@ -37,7 +48,7 @@ export class TenantRegistry {
     return performance.now() - this.#freshAt <= ms
   }
 
-  /** Reads which tenants do not send; one query, by an index of those alone. */
+  /** Reads what was said of single tenants; one query, by an index of those alone. */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#read().finally(() => {
       this.#refreshing = undefined
@@ -47,11 +58,11 @@ export class TenantRegistry {
 
   async #read(): Promise<void> {
     const startedAt = performance.now()
-    const { rows } = await this.#pool.query<{ id: string; sending: Sending }>({
-      name: 'tenants-not-sending',
-      text: `select id, sending from tenant where sending <> 'on'`,
+    const { rows } = await this.#pool.query<Special & { id: string }>({
+      name: 'tenants-special',
+      text: `select id, sending, backlog_max as "backlogMax" from tenant where sending <> 'on' or backlog_max is not null`,
     })
-    this.#notOn = new Map(rows.map(({ id, sending }) => [id, sending]))
+    this.#special = new Map(rows.map(({ id, ...special }) => [id, special]))
     this.#freshAt = startedAt
   }
 }

@@ -20,5 +20,9 @@ const AWAKE_BEFORE = `interval '10 seconds'`
 export const laneFor = (lane: string, at: string): string =>
   `case when ${at} > now() + ${AWAKE_BEFORE} then ${SLEEP_LANE} else ${lane} end`
 
+/** SQL for whose send sleeps there, by which a tenant's backlog is counted; null in a lane, which has one tenant anyway. */
+export const sleeperFor = (tenant: string, at: string): string =>
+  `case when ${at} > now() + ${AWAKE_BEFORE} then ${tenant} end`
+
 /** SQL for the time up to which sleeping sends are to be moved. */
 export const AWAKE_UNTIL = `now() + ${AWAKE_BEFORE}`

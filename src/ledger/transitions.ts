@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg'
 import type { ActionState, Message, Status } from '../../actors/action.ts'
-import { DEADLINE_LANE, laneFor, SLEEP_LANE } from './timers.ts'
+import { DEADLINE_LANE, laneFor, SLEEP_LANE, sleeperFor } from './timers.ts'
 
 /** One step of an action, as history keeps it. `detail` is JSON or null; never a secret. */
 export interface Step {
@@ -47,14 +47,16 @@ with x as (
     as s(id, version, kind, from_status, to_status, attempt, detail)
   join u using (id)
 ), moved as (
-  select id, p, lane, ${laneFor('lane', 'next_at')} as into_lane, next_before as old, next_at as new from u where not is_mute and next_before is distinct from next_at
+  select id, p, lane, ${laneFor('lane', 'next_at')} as into_lane, next_before as old, next_at as new,
+         ${sleeperFor('tenant', 'next_at')} as sleeper
+  from u where not is_mute and next_before is distinct from next_at
   union all
-  select id, p, ${DEADLINE_LANE}, ${DEADLINE_LANE}, deadline_before, deadline from u where deadline_before is distinct from deadline
+  select id, p, ${DEADLINE_LANE}, ${DEADLINE_LANE}, deadline_before, deadline, null from u where deadline_before is distinct from deadline
 ), stopped as (
   delete from timer t using moved m
   where t.p = m.p and t.lane in (m.lane, ${SLEEP_LANE}) and t.at = m.old and t.id = m.id
 ), started as (
-  insert into timer (p, lane, at, id) select p, into_lane, new, id from moved where new is not null
+  insert into timer (p, lane, at, id, sleeper) select p, into_lane, new, id, sleeper from moved where new is not null
 )
 select id from u`
 

@@ -5,14 +5,15 @@ import { DEADLINE_LANE, SLEEP_LANE } from '../../src/ledger/timers.ts'
 export async function wrongTimers(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ wrong: string }>(`
     with due as (
-      select p, lane, next_at as at, id from action where status in ('pending', 'retrying') and not test and not shadow
+      select p, lane, next_at as at, id, tenant from action where status in ('pending', 'retrying') and not test and not shadow
       union all
-      select p, ${DEADLINE_LANE}::bigint, deadline, id from action where deadline is not null
+      select p, ${DEADLINE_LANE}::bigint, deadline, id, tenant from action where deadline is not null
     )
     select coalesce(t.id, d.id) || case when d.id is null then ' has a timer too many' else ' lacks a timer' end as wrong
     from timer t full join due d
       on (t.p, t.at, t.id) = (d.p, d.at, d.id)
          and t.lane = case when t.lane = ${SLEEP_LANE} and d.lane <> ${DEADLINE_LANE} then t.lane else d.lane end
+         and t.sleeper is not distinct from case when t.lane = ${SLEEP_LANE} then d.tenant end
     where t.id is null or d.id is null`)
   return rows.map(({ wrong }) => wrong)
 }

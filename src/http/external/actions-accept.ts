@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import Type, { type Static } from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
-import { acceptActions } from '../../ledger/accept-actions.ts'
+import { type Acceptance, acceptActions } from '../../ledger/accept-actions.ts'
 import type { NewAction } from '../../ledger/insert-actions.ts'
 import { type Earlier, findEarlier, type OnceKey } from '../../ledger/once.ts'
 import type { RegisteredType } from '../../ledger/type-registry.ts'
@@ -33,7 +33,13 @@ export const postAction = route({
   headers: IdempotencyHeader,
   body: NewActionBody,
   answers: { 201: Created },
-  errors: ['action_type_unknown', 'invalid_parameters', 'invalid_schedule', 'idempotency_conflict'],
+  errors: [
+    'action_type_unknown',
+    'invalid_parameters',
+    'invalid_schedule',
+    'idempotency_conflict',
+    'backlog_full',
+  ],
   example: {
     action_type: 'grant_points',
     user_id: 'user-123',
@@ -51,7 +57,7 @@ export const postAction = route({
       sending: deps.tenants.sendingOf(caller.tenant),
       now: Date.now(),
     })
-    const told = await acceptActions(deps.ledger.pool, [row], once, (at) => ({
+    const told = await accept(deps, caller, [row], once, (at) => ({
       action: viewAction(readBack(row, type!, at)),
     }))
     if (told.kind === 'accepted') {
@@ -77,7 +83,7 @@ export const postBatch = route({
   headers: IdempotencyHeader,
   body: Type.Object({ actions: Type.Array(Type.Unknown(), { minItems: 1, maxItems: 1_000 }) }),
   answers: { 200: BatchAnswer },
-  errors: ['idempotency_conflict'],
+  errors: ['idempotency_conflict', 'backlog_full'],
   async handler({ body, headers, caller, deps }) {
     const once = onceKey(headers['idempotency-key'], caller, 'POST /api/external/actions/batch', body)
     const earlier = await earlierOf(once, deps)
@@ -85,8 +91,9 @@ export const postBatch = route({
       return { status: 200, body: replayed(earlier) as Static<typeof BatchAnswer>, headers: REPLAYED }
     const items = await judge(body.actions, caller, deps)
     const good = items.flatMap((item) => (item.kind === 'good' ? [item] : []))
-    const told = await acceptActions(
-      deps.ledger.pool,
+    const told = await accept(
+      deps,
+      caller,
       good.map(({ row }) => row),
       once,
       (at): Static<typeof BatchAnswer> => ({
@@ -106,6 +113,18 @@ export const postBatch = route({
 })
 
 const REPLAYED = { 'Idempotent-Replayed': 'true' }
+
+/** Nothing is written where the tenant's backlog is full; what is never sent is no part of it. */
+function accept<T>(
+  deps: WebDeps,
+  caller: Caller,
+  rows: readonly NewAction[],
+  once: OnceKey | null,
+  answer: (acceptedAt: number) => T,
+): Promise<Acceptance<T>> {
+  const toSend = rows.filter(({ test, shadow }) => !test && !shadow).length
+  return deps.backlog.pass(caller.tenant, toSend, () => acceptActions(deps.ledger.pool, rows, once, answer))
+}
 
 type Judged =
   | { kind: 'good'; row: NewAction; type: RegisteredType }

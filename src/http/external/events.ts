@@ -4,8 +4,8 @@ import { newId } from '../../ids.ts'
 import { acceptEvents, type NewEvent } from '../../ledger/accept-events.ts'
 import { partitionOfUser } from '../../ledger/placement.ts'
 import type { Nudge } from '../../mailbox/nudge.ts'
-import type { Caller } from '../deps.ts'
-import { ErrorAnswer, mistakesOf } from '../mistakes.ts'
+import type { Caller, WebDeps } from '../deps.ts'
+import { MistakesAnswer, mistakesOf } from '../mistakes.ts'
 import { route } from '../route.ts'
 import { instantMs } from './instant.ts'
 import { TimeInput, UserId } from './new-action.ts'
@@ -31,7 +31,7 @@ const Rejected = Type.Object({
   index: Type.Integer(),
   error: Type.String(),
   code: Type.String(),
-  details: Type.Optional(ErrorAnswer.properties.details),
+  details: Type.Optional(MistakesAnswer),
 })
 type Rejected = Static<typeof Rejected>
 
@@ -48,7 +48,7 @@ export const postEvents = route({
       rejected: Type.Array(Rejected),
     }),
   },
-  errors: ['no_usable_event'],
+  errors: ['no_usable_event', 'backlog_full'],
   example: {
     events: [{ type: 'custom.reward.redeemed', user_id: 'user-123', data: { value: 20, currency: 'USD' } }],
   },
@@ -56,7 +56,9 @@ export const postEvents = route({
     const { usable, rejected } = judge(body.events, caller, deps.config.partitions)
     if (usable.length === 0) throw new VolleyError('no_usable_event', undefined, { details: flat(rejected) })
     const origin = { tenant: caller.tenant, source: 'api', test: caller.mode === 'test' }
-    const fresh = await acceptEvents(deps.ledger.pool, origin, usable)
+    const fresh = await deps.backlog.pass(caller.tenant, mayAct(usable, caller, deps), () =>
+      acceptEvents(deps.ledger.pool, origin, usable),
+    )
     deps.nudger.nudge([...new Set(fresh.map(({ p }) => p))].map((p): Nudge => ({ kind: 'event', p })))
     return {
       status: 202,
@@ -64,6 +66,12 @@ export const postEvents = route({
     }
   },
 })
+
+/** How many events may become actions to be sent: what no rule answers is only recorded, and is never too much. */
+function mayAct(events: readonly NewEvent[], caller: Caller, deps: WebDeps): number {
+  if (caller.mode === 'test' || deps.tenants.sendingOf(caller.tenant) === 'shadow') return 0
+  return events.filter(({ type }) => deps.rules.forEvent(type).length > 0).length
+}
 
 function judge(
   events: readonly unknown[],
