@@ -45,35 +45,37 @@ program
   .description('Bring the schema of the database up to date')
   .action(() => withLedger(async (ledger, config) => ledger.migrate(config.partitions)))
 
-const keys = program.command('keys').description('API keys of a tenant')
+const keys = program.command('keys').description('API keys of a tenant, or of operators')
 
 keys
   .command('create')
   .description('Create a key, and the tenant where it is not there; prints the key alone')
-  .requiredOption('--tenant <slug>', 'lower-case name of the tenant')
+  .option('--tenant <slug>', 'lower-case name of the tenant')
+  .option('--operator', 'a key that works across tenants')
   .addOption(
     new Option('--mode <mode>', 'live sends, test never does').choices(['live', 'test']).default('live'),
   )
   .option('--label <text>', 'what the key is for')
-  .action(async (options: { tenant: string; mode: 'live' | 'test'; label?: string }) => {
-    if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(options.tenant)) {
-      throw new VolleyError(
-        'config_invalid',
-        `--tenant ${options.tenant}: expected lower-case letters, digits and hyphens`,
-      )
-    }
-    const { createKey } = await import('./ledger/keys.ts')
-    await withLedger(async (ledger) => print((await createKey(ledger, options)).key))
+  .action(async (options: KeyOwner & { mode: 'live' | 'test'; label?: string }) => {
+    const tenant = ownerOf(options)
+    const { createKey, createOperatorKey } = await import('./ledger/keys.ts')
+    await withLedger(async (ledger) => {
+      const made =
+        tenant === null ? createOperatorKey(ledger, options) : createKey(ledger, { ...options, tenant })
+      print((await made).key)
+    })
   })
 
 keys
   .command('list')
-  .description('Show the keys of a tenant, never the keys themselves')
-  .requiredOption('--tenant <slug>')
-  .action(async (options: { tenant: string }) => {
+  .description('Show keys, never the keys themselves')
+  .option('--tenant <slug>', 'those of a tenant')
+  .option('--operator', 'those of operators')
+  .action(async (options: KeyOwner) => {
+    const tenant = ownerOf(options)
     const { listKeys } = await import('./ledger/keys.ts')
     await withLedger(async (ledger) => {
-      for (const key of await listKeys(ledger, options.tenant))
+      for (const key of await listKeys(ledger, tenant))
         print(
           Object.values(key)
             .map((value) => value ?? '-')
@@ -109,16 +111,14 @@ program
         return options.json === true ? JSON.stringify(status) : showStatus(status).join('\n')
       }
       if (options.watch !== true) return print(await lines())
-      let isOver = false
-      process.once('SIGINT', () => {
-        isOver = true
+      const { watch } = await import('./command/watch.ts')
+      const over = new AbortController()
+      process.once('SIGINT', () => over.abort())
+      await watch(lines, {
+        write: (text) => process.stdout.write(text),
+        clears: options.json !== true && process.stdout.isTTY,
+        signal: over.signal,
       })
-      while (!isOver) {
-        const text = await lines()
-        // The screen is cleared only once there is something to show.
-        print(options.json === true ? text : `\u001b[2J\u001b[H${text}`)
-        await new Promise((resolve) => setTimeout(resolve, 1_000))
-      }
     })
   })
 
@@ -128,32 +128,25 @@ letters
   .command('list')
   .description('Show open dead letters, newest first')
   .addOption(new Option('--reason <reason>').choices(['internal', 'poison']))
+  .option('--tenant <slug>', 'those about a tenant')
   .option('--all', 'resolved ones too')
   .option('--limit <n>', 'at most so many', (text) => wholeNumber(text, 10_000), 50)
   .option('--json', 'a JSON object a line, with what each is about')
-  .action(async (options: { reason?: string; all?: boolean; limit: number; json?: boolean }) => {
-    const [{ listLetters }, { columns }] = await Promise.all([
-      import('./ledger/resolve-letters.ts'),
-      import('./command/show-status.ts'),
-    ])
-    await withLedger(async (ledger) => {
-      const { reason = null, all = false, limit } = options
-      const found = await listLetters(ledger.pool, { reason, all, limit })
-      if (options.json === true) for (const letter of found) print(JSON.stringify(letter))
-      else if (found.length === 0) print('No dead letters.')
-      else {
-        const rows = found.map((letter) => [
-          letter.id,
-          new Date(letter.at).toISOString(),
-          letter.tenant ?? '-',
-          letter.actionId ?? 'an event',
-          letter.resolution ?? letter.reason,
-          letter.error.split('\n')[0]!.slice(0, 100),
-        ])
-        print(columns(['id', 'at', 'tenant', 'about', 'reason', 'error'], rows).join('\n'))
-      }
-    })
-  })
+  .action(
+    async (options: { reason?: string; tenant?: string; all?: boolean; limit: number; json?: boolean }) => {
+      const [{ listLetters }, { showLetters }] = await Promise.all([
+        import('./ledger/resolve-letters.ts'),
+        import('./command/show-letters.ts'),
+      ])
+      await withLedger(async (ledger) => {
+        const { reason = null, tenant = null, all = false, limit } = options
+        const found = await listLetters(ledger.pool, { reason, tenant, all, limit, before: null })
+        const lines =
+          options.json === true ? found.map((letter) => JSON.stringify(letter)) : showLetters(found)
+        for (const line of lines) print(line)
+      })
+    },
+  )
 
 for (const way of ['retry', 'drop'] as const) {
   letters
@@ -163,11 +156,15 @@ for (const way of ['retry', 'drop'] as const) {
     .action(async (id: string | undefined, options: { all?: boolean }) => {
       if ((id === undefined) === (options.all !== true))
         throw new VolleyError('config_invalid', `volley dead-letters ${way}: expected one id, or --all`)
-      const { dropLetter, openLetters, retryLetter } = await import('./ledger/resolve-letters.ts')
+      const [{ dropLetter, openLetters, retryLetter }, { whoAmI }] = await Promise.all([
+        import('./ledger/resolve-letters.ts'),
+        import('./command/who.ts'),
+      ])
+      const by = whoAmI()
       await withLedger(async (ledger) => {
         for (const each of id === undefined ? await openLetters(ledger.pool) : [id]) {
           try {
-            await (way === 'retry' ? retryLetter : dropLetter)(ledger.pool, each)
+            await (way === 'retry' ? retryLetter : dropLetter)(ledger.pool, each, by)
             print(`${each}\t${way === 'retry' ? 'retried' : 'dropped'}`)
           } catch (error) {
             // Of many, one that cannot be retried does not stop the others.
@@ -188,11 +185,15 @@ tenants
   .action(async () => {
     const { listSending } = await import('./ledger/sending.ts')
     await withLedger(async (ledger) => {
-      for (const { slug, sending, reason, changedAt } of await listSending(ledger.pool))
+      for (const { slug, sending, reason, changedAt, backlogMax } of await listSending(ledger.pool))
         print(
-          [slug, sending, changedAt === null ? '-' : new Date(changedAt).toISOString(), reason ?? '-'].join(
-            '\t',
-          ),
+          [
+            slug,
+            sending,
+            changedAt === null ? '-' : new Date(changedAt).toISOString(),
+            reason ?? '-',
+            backlogMax ?? '-',
+          ].join('\t'),
         )
     })
   })
@@ -213,6 +214,22 @@ tenants
     })
   })
 
+tenants
+  .command('backlog')
+  .description('Limit the actions of a tenant that may wait to be sent')
+  .argument('<slug>')
+  .argument('<max>', "a number, or default for the installation's", (text) =>
+    text === 'default' ? null : wholeNumber(text, 1_000_000_000),
+  )
+  .action(async (slug: string, max: number | null) => {
+    const { changeBacklogMax } = await import('./ledger/sending.ts')
+    await withLedger(async (ledger) => {
+      const changed = await changeBacklogMax(ledger.pool, slug, max)
+      if (changed === null) throw new VolleyError('not_found', `No tenant is called ${slug}.`)
+      print(`${slug}\t${changed.backlogMax ?? 'default'}`)
+    })
+  })
+
 const rules = program.command('rules').description('The documents in rules/')
 
 rules
@@ -228,6 +245,23 @@ program
   .command('config')
   .description('Show the configuration of this environment, without secrets')
   .action(() => print(JSON.stringify(redacted(readConfig()), null, 2)))
+
+interface KeyOwner {
+  tenant?: string
+  operator?: boolean
+}
+
+/** The slug of the tenant, null for an operator. */
+function ownerOf({ tenant, operator }: KeyOwner): string | null {
+  if ((tenant === undefined) === (operator !== true))
+    throw new VolleyError('config_invalid', 'volley keys: expected --tenant <slug>, or --operator')
+  if (tenant === undefined) return null
+  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(tenant)) return tenant
+  throw new VolleyError(
+    'config_invalid',
+    `--tenant ${tenant}: expected lower-case letters, digits and hyphens`,
+  )
+}
 
 function wholeNumber(text: string, max: number): number {
   const value = Number(text)

@@ -1,8 +1,7 @@
 import { durationText } from '../duration.ts'
 import type { Status } from '../ledger/status.ts'
 
-/** Counting stops at 100,000, so a count that large means at least that many. */
-const many = (n: number): string => (n >= 100_000 ? `${n.toLocaleString('en')}+` : n.toLocaleString('en'))
+const many = (n: number, isMore = false): string => `${n.toLocaleString('en')}${isMore ? '+' : ''}`
 
 const seconds = (ms: number): string => durationText(Math.max(0, Math.round(ms / 1_000)) * 1_000)
 
@@ -12,7 +11,7 @@ export function showStatus(status: Status): string[] {
   return [
     ...(wrong.length === 0 ? ['Nothing is wrong.'] : wrong.map((line) => `! ${line}`)),
     '',
-    `${many(status.waiting)} waiting${status.oldestMs === null ? '' : `, the oldest due for ${seconds(status.oldestMs)}`}; ${many(status.sleeping)} due later`,
+    totals(status),
     '',
     ...columns(
       ['worker', 'host', 'pid', 'partitions', 'beat ends in'],
@@ -33,12 +32,18 @@ export function showStatus(status: Status): string[] {
             status.lanes.map((lane) => [
               lane.tenant,
               lane.destination,
-              many(lane.waiting),
+              many(lane.waiting, lane.isMore),
               lane.oldestMs < 0 ? '-' : seconds(lane.oldestMs),
             ]),
           ),
         ]),
   ]
+}
+
+function totals(status: Status): string {
+  const waiting = `${many(status.waiting, status.isMoreWaiting)} waiting`
+  const oldest = status.oldestMs === null ? '' : `, the oldest due for ${seconds(status.oldestMs)}`
+  return `${waiting}${oldest}; ${many(status.sleeping, status.isMoreSleeping)} due later`
 }
 
 function whatIsWrong(status: Status): string[] {

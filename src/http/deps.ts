@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { AddressGuard } from '../dispatch/guard.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
-import type { Caller } from '../ledger/keys.ts'
+import type { Caller, Operator } from '../ledger/keys.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { SecretBox } from '../ledger/secrets.ts'
 import type { TenantRegistry } from '../ledger/tenant-registry.ts'
@@ -10,7 +10,7 @@ import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
 import type { BacklogGate } from './backlog-gate.ts'
 
-export type { Caller }
+export type { Caller, Operator }
 
 /** What the web process gives its handlers; built once, in app.ts. */
 export interface WebDeps {

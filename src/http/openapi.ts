@@ -11,7 +11,9 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** Codes that any call may answer, by what it declares. */
 function commonErrors(declared: Route): ErrorCode[] {
   return [
-    ...(declared.auth === 'key' ? (['unauthorized'] as const) : []),
+    ...(declared.auth === 'none' ? [] : (['unauthorized'] as const)),
+    ...(declared.auth === 'key' ? (['tenant_key_needed'] as const) : []),
+    ...(declared.auth === 'operator' ? (['operator_key_needed'] as const) : []),
     ...(declared.query === undefined ? [] : (['invalid_query'] as const)),
     ...(declared.headers === undefined ? [] : (['invalid_header'] as const)),
     ...(declared.body === undefined
@@ -37,10 +39,17 @@ export function describe(routes: readonly Route[]): Record<string, unknown> {
     components: {
       securitySchemes: {
         bearerAuth: { type: 'http', scheme: 'bearer', description: 'rt_live_… or rt_test_…' },
+        operatorAuth: { type: 'http', scheme: 'bearer', description: 'op_live_…' },
       },
       schemas: { Error: ErrorAnswer },
     },
   }
+}
+
+const SECURITY: Record<Route['auth'], unknown[]> = {
+  key: [{ bearerAuth: [] }],
+  operator: [{ operatorAuth: [] }],
+  none: [],
 }
 
 function operation(declared: Route): Record<string, unknown> {
@@ -55,7 +64,7 @@ function operation(declared: Route): Record<string, unknown> {
         .filter((part) => !part.startsWith(':'))
         .join(' ') || 'operations',
     ],
-    security: declared.auth === 'key' ? [{ bearerAuth: [] }] : [],
+    security: SECURITY[declared.auth],
     parameters: [
       ...parameters('path', declared.params),
       ...parameters('query', declared.query),

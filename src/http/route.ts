@@ -1,12 +1,12 @@
 import type { Static, TObject, TSchema } from 'typebox'
 import type { ErrorCode } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Caller, WebDeps } from './deps.ts'
+import type { Caller, Operator, WebDeps } from './deps.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
-/** `key`: only with an API key; `none`: open to everybody. */
-export type Auth = 'key' | 'none'
+/** `key`: only with a tenant's key; `operator`: only with an operator's; `none`: open to everybody. */
+export type Auth = 'key' | 'operator' | 'none'
 
 /** The schemas of what a route answers, by status. Error answers need no schema: all have the same one. */
 export type Answers = Readonly<Record<number, TSchema>>
@@ -20,7 +20,7 @@ export interface RouteRequest<P, Q, H, B, A extends Auth> {
   query: Value<Q>
   headers: Value<H>
   body: Value<B>
-  caller: A extends 'key' ? Caller : null
+  caller: A extends 'key' ? Caller : A extends 'operator' ? Operator : null
   /** Carries the request id on each line. */
   log: Log
   deps: WebDeps
@@ -78,7 +78,7 @@ export interface PlainRequest {
   query: unknown
   headers: unknown
   body: unknown
-  caller: Caller | null
+  caller: Caller | Operator | null
   log: Log
   deps: WebDeps
   signal: AbortSignal

@@ -13,6 +13,20 @@ import { getAction, getActions } from './external/actions-read.ts'
 import { postEvents } from './external/events.ts'
 import { getHealthz } from './healthz.ts'
 import { openApiRoute } from './openapi.ts'
+import {
+  deleteDeadLetter,
+  getDeadLetter,
+  getDeadLetters,
+  postRetryDeadLetter,
+} from './operators/dead-letters.ts'
+import { getStatus } from './operators/status.ts'
+import {
+  getBacklogOfTenant,
+  getSendingOfTenant,
+  getTenants,
+  putBacklogOfTenant,
+  putSendingOfTenant,
+} from './operators/tenants.ts'
 import type { Route } from './route.ts'
 import { getSending, putSending } from './sending.ts'
 
@@ -36,6 +50,16 @@ const declared: readonly Route[] = [
   getDecision,
   getSending,
   putSending,
+  getStatus,
+  getDeadLetters,
+  getDeadLetter,
+  postRetryDeadLetter,
+  deleteDeadLetter,
+  getTenants,
+  getSendingOfTenant,
+  putSendingOfTenant,
+  getBacklogOfTenant,
+  putBacklogOfTenant,
 ]
 
 /** Every call of the API. */

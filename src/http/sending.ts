@@ -4,14 +4,20 @@ import { changeSending, readSending, SENDING, type SendingState } from '../ledge
 import { route } from './route.ts'
 
 const Sending = Type.Enum([...SENDING])
-const View = Type.Object({
+/** Whether actions of a tenant are sent, as it is answered. */
+export const SendingView = Type.Object({
   sending: Sending,
   reason: Type.Union([Type.String(), Type.Null()]),
   changed_at: Type.Union([Type.String(), Type.Null()]),
 })
+/** How it is changed. */
+export const SendingBody = Type.Object({
+  sending: Sending,
+  reason: Type.Optional(Type.Union([Type.String({ maxLength: 500 }), Type.Null()])),
+})
 const PATH = '/api/sending'
 
-const view = ({ sending, reason, changedAt }: SendingState): Static<typeof View> => ({
+export const viewSending = ({ sending, reason, changedAt }: SendingState): Static<typeof SendingView> => ({
   sending,
   reason,
   changed_at: changedAt === null ? null : new Date(changedAt).toISOString(),
@@ -22,9 +28,9 @@ export const getSending = route({
   path: PATH,
   summary: 'Whether actions are sent',
   auth: 'key',
-  answers: { 200: View },
+  answers: { 200: SendingView },
   async handler({ caller, deps }) {
-    return { status: 200, body: view((await readSending(deps.ledger.pool, { id: caller.tenant }))!) }
+    return { status: 200, body: viewSending((await readSending(deps.ledger.pool, { id: caller.tenant }))!) }
   },
 })
 
@@ -35,11 +41,8 @@ export const putSending = route({
   description:
     '`paused`: within a second nothing more is sent; actions wait, and their deadlines run. `shadow`: what is accepted and decided meanwhile is recorded and never sent; what was accepted before waits. `on`: what waits is sent.',
   auth: 'key',
-  body: Type.Object({
-    sending: Sending,
-    reason: Type.Optional(Type.Union([Type.String({ maxLength: 500 }), Type.Null()])),
-  }),
-  answers: { 200: View },
+  body: SendingBody,
+  answers: { 200: SendingView },
   errors: ['live_key_needed'],
   example: { sending: 'paused', reason: 'the points API double-books' },
   async handler({ body, caller, deps }) {
@@ -48,6 +51,6 @@ export const putSending = route({
     const change = { sending: body.sending, reason: body.reason ?? null }
     const changed = await changeSending(deps.ledger.pool, { id: caller.tenant }, change)
     await deps.tenants.refresh()
-    return { status: 200, body: view(changed!) }
+    return { status: 200, body: viewSending(changed!) }
   },
 })

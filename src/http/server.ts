@@ -4,7 +4,7 @@ import Koa, { type Context } from 'koa'
 import { VolleyError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Log } from '../log.ts'
-import { Authenticator } from './auth.ts'
+import { Authenticator, admit } from './auth.ts'
 import { readJson } from './body.ts'
 import type { WebDeps } from './deps.ts'
 import { asVolleyError } from './failures.ts'
@@ -66,9 +66,10 @@ async function plainRequest(
   deps: WebDeps,
   authenticator: Authenticator,
 ): Promise<PlainRequest> {
-  const caller =
-    route.auth === 'key' ? await authenticator.caller(context.get('authorization') || undefined) : null
-  context.state.tenant = caller?.tenant
+  const caller = await admit(authenticator, route.auth, context.get('authorization') || undefined)
+  // For the line in the log.
+  if (caller !== null)
+    Object.assign(context.state, 'tenant' in caller ? { tenant: caller.tenant } : { operator: caller.keyId })
   const params = pathParams(context)
   const query = texts(route.query, 'invalid_query', uniqueQuery(context, route))
   const headers = texts(route.headers, 'invalid_header', pick(context, route))
@@ -175,6 +176,7 @@ async function guarded(context: Context, log: Log, next: () => Promise<unknown>)
       status,
       ms,
       tenant: context.state.tenant,
+      operator: context.state.operator,
     },
     'request',
   )

@@ -14,11 +14,21 @@ export interface Caller {
   keyId: string
 }
 
-/** A key as it may be shown: never the key itself, which is not stored. */
+/** Who works across tenants: the owner of an operator's key. */
+export interface Operator {
+  keyId: string
+  /** What the key is for; null where its maker did not say. */
+  label: string | null
+}
+
+/** Whom a key belongs to. */
+export type Identity = { kind: 'tenant'; caller: Caller } | { kind: 'operator'; operator: Operator }
+
+/** A key as it may be shown; `tenant` is null for one of an operator. Never the key itself, which is not stored. */
 export interface KeyListing {
   id: string
-  tenant: string
-  mode: KeyMode
+  tenant: string | null
+  mode: KeyMode | 'operator'
   /** The first characters of the key, enough to recognise it. */
   prefix: string
   label: string | null
@@ -26,7 +36,7 @@ export interface KeyListing {
   revokedAt: Date | null
 }
 
-const KEY = /^rt_(live|test)_[A-Za-z0-9_-]{43}$/
+const KEY = /^(rt_(live|test)|op_live)_[A-Za-z0-9_-]{43}$/
 const PREFIX_LENGTH = 'rt_live_'.length + 4
 
 const hashOf = (key: string) => createHash('sha256').update(key).digest()
@@ -36,8 +46,6 @@ export async function createKey(
   ledger: Ledger,
   options: { tenant: string; mode: KeyMode; label?: string },
 ): Promise<{ id: string; key: string }> {
-  const id = newId('ak')
-  const key = `rt_${options.mode}_${randomBytes(32).toString('base64url')}`
   const em = ledger.em()
   // Two that create the same tenant at once: the second finds the first one's row.
   await em.upsert(
@@ -46,37 +54,69 @@ export async function createKey(
     { onConflictFields: ['slug'], onConflictAction: 'ignore' },
   )
   const tenant = await em.findOneOrFail(Tenant, { slug: options.tenant }, { refresh: true })
+  return keepKey(ledger, { ...options, tenant: tenant.id })
+}
+
+/** Creates a key of an operator; it is shown here only. */
+export async function createOperatorKey(
+  ledger: Ledger,
+  options: { label?: string } = {},
+): Promise<{ id: string; key: string }> {
+  return keepKey(ledger, { ...options, tenant: null, mode: 'operator' })
+}
+
+async function keepKey(
+  ledger: Ledger,
+  { tenant, mode, label }: { tenant: string | null; mode: ApiKey['mode']; label?: string },
+): Promise<{ id: string; key: string }> {
+  const id = newId('ak')
+  const key = `${mode === 'operator' ? 'op_live' : `rt_${mode}`}_${randomBytes(32).toString('base64url')}`
+  const em = ledger.em()
   em.create(ApiKey, {
     id,
-    tenant: tenant.id,
+    tenant,
     hash: hashOf(key),
     prefix: key.slice(0, PREFIX_LENGTH),
-    mode: options.mode,
-    label: options.label ?? null,
+    mode,
+    label: label ?? null,
     revoked_at: null,
   })
   await em.flush()
   return { id, key }
 }
 
-/** The owner of a key; null where it is unknown or revoked. */
-export async function findKey(ledger: Ledger, key: string): Promise<Caller | null> {
+/** Whom a key belongs to; null where it is unknown or revoked. */
+export async function findIdentity(ledger: Ledger, key: string): Promise<Identity | null> {
   if (!KEY.test(key)) return null
-  const { rows } = await ledger.pool.query<{ id: string; tenant: string; mode: KeyMode }>({
+  const { rows } = await ledger.pool.query<{
+    id: string
+    tenant: string | null
+    mode: KeyMode | 'operator'
+    label: string | null
+  }>({
     name: 'key-find',
-    text: 'select id, tenant, mode from api_key where hash = $1 and revoked_at is null',
+    text: 'select id, tenant, mode, label from api_key where hash = $1 and revoked_at is null',
     values: [hashOf(key)],
   })
   const row = rows[0]
-  return row === undefined ? null : { tenant: row.tenant, mode: row.mode, keyId: row.id }
+  if (row === undefined) return null
+  if (row.tenant === null || row.mode === 'operator')
+    return { kind: 'operator', operator: { keyId: row.id, label: row.label } }
+  return { kind: 'tenant', caller: { tenant: row.tenant, mode: row.mode, keyId: row.id } }
 }
 
-/** The keys of the tenant with this slug, newest first, revoked ones too. */
-export async function listKeys(ledger: Ledger, tenant: string): Promise<KeyListing[]> {
+/** The owner of a tenant's key; null where it is unknown, revoked or an operator's. */
+export async function findKey(ledger: Ledger, key: string): Promise<Caller | null> {
+  const identity = await findIdentity(ledger, key)
+  return identity?.kind === 'tenant' ? identity.caller : null
+}
+
+/** The keys of the tenant with this slug, or of operators for null; newest first, revoked ones too. */
+export async function listKeys(ledger: Ledger, tenant: string | null): Promise<KeyListing[]> {
   const em = ledger.em()
-  const owner = await em.findOne(Tenant, { slug: tenant })
-  if (owner === null) return []
-  const keys = await em.find(ApiKey, { tenant: owner.id }, { orderBy: { id: 'desc' } })
+  const owner = tenant === null ? null : await em.findOne(Tenant, { slug: tenant })
+  if (tenant !== null && owner === null) return []
+  const keys = await em.find(ApiKey, { tenant: owner?.id ?? null }, { orderBy: { id: 'desc' } })
   return keys.map((key) => ({
     id: key.id,
     tenant,

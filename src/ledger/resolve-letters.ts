@@ -15,23 +15,46 @@ export interface Letter {
   actionId: string | null
   tenant: string | null
   body: unknown
+  /** What was done about it, when and by whom; all null while it is open. */
   resolution: 'retried' | 'dropped' | null
+  resolvedAt: number | null
+  resolvedBy: string | null
 }
 
-/** The latest letters, newest first; open ones only, unless all are asked for. */
-export async function listLetters(
-  pool: Pool,
-  filter: { reason: string | null; all: boolean; limit: number },
-): Promise<Letter[]> {
+/** Which letters are asked for; null: any. `tenant` is a slug, `before` the id where the page before ended. */
+export interface LetterFilter {
+  reason: string | null
+  tenant: string | null
+  before: string | null
+  /** Resolved ones too. */
+  all: boolean
+  limit: number
+}
+
+const MS = (time: string) => `date_part('epoch', ${time}) * 1000`
+
+const LETTERS = `
+select l.id, ${MS('l.at')} as at, l.reason, l.error, l.action_id as "actionId", t.slug as tenant, l.body, l.resolution,
+       ${MS('l.resolved_at')} as "resolvedAt", l.resolved_by as "resolvedBy"
+from dead_letter l left join action a on a.id = l.action_id
+  left join tenant t on t.id = coalesce(a.tenant, (l.body->'event'->>'tenant')::uuid)`
+
+/** A page of letters, newest first. */
+export async function listLetters(pool: Pool, filter: LetterFilter): Promise<Letter[]> {
   const { rows } = await pool.query<Letter>(
-    `select l.id, date_part('epoch', l.at) * 1000 as at, l.reason, l.error, l.action_id as "actionId", t.slug as tenant, l.body, l.resolution
-     from dead_letter l left join action a on a.id = l.action_id
-       left join tenant t on t.id = coalesce(a.tenant, (l.body->'event'->>'tenant')::uuid)
-     where ($1::text is null or l.reason = $1) and ($2 or l.resolved_at is null)
-     order by l.id desc limit $3`,
-    [filter.reason, filter.all, filter.limit],
+    `${LETTERS}
+     where ($1::text is null or l.reason = $1) and ($2::text is null or t.slug = $2)
+       and ($3::text is null or l.id < $3) and ($4 or l.resolved_at is null)
+     order by l.id desc limit $5`,
+    [filter.reason, filter.tenant, filter.before, filter.all, filter.limit],
   )
   return rows
+}
+
+/** One letter; null where there is none with this id. */
+export async function readLetter(pool: Pool, id: string): Promise<Letter | null> {
+  const { rows } = await pool.query<Letter>(`${LETTERS} where l.id = $1`, [id])
+  return rows[0] ?? null
 }
 
 interface OpenLetter {
@@ -49,27 +72,34 @@ export async function openLetters(pool: Pool): Promise<string[]> {
   return rows.map(({ id }) => id)
 }
 
-/** Puts a letter aside for good; throws `not_found` where it is not there, `letter_resolved` where it was resolved. */
-export async function dropLetter(pool: Pool, id: string): Promise<void> {
-  await inTransaction(pool, (client) => resolve(client, id, 'dropped'))
+/**
+ * Puts a letter aside for good; throws `not_found` where it is not there, `letter_resolved` where it was resolved. `by`
+ * says who did it.
+ */
+export async function dropLetter(pool: Pool, id: string, by: string): Promise<void> {
+  await inTransaction(pool, (client) => resolve(client, id, { as: 'dropped', by }))
 }
+
+/** Where the owner has to look after a retry; null where there is nothing to look at. */
+export type LookAt = { kind: 'fact' | 'event'; p: number } | null
 
 /**
  * Has what a letter is about looked at again: an action by a forced retry, an event by a copy of it. Throws besides
- * `invalid_transition` where the action is in a state that allows no retry.
+ * `invalid_transition` where the action is in a state that allows no retry; the letter then stays open.
  */
-export async function retryLetter(pool: Pool, id: string): Promise<void> {
-  await inTransaction(pool, async (client) => {
-    const letter = await resolve(client, id, 'retried')
-    if (letter.action_id !== null) await retryAction(client, letter.action_id)
-    else if (letter.body?.event !== undefined) await repeatEvent(client, letter.body.event.id)
+export async function retryLetter(pool: Pool, id: string, by: string): Promise<LookAt> {
+  return inTransaction(pool, async (client) => {
+    const letter = await resolve(client, id, { as: 'retried', by })
+    if (letter.action_id !== null) return retryAction(client, letter.action_id)
+    if (letter.body?.event === undefined) return null
+    return repeatEvent(client, letter.body.event.id)
   })
 }
 
 async function resolve(
   client: PoolClient,
   id: string,
-  resolution: 'retried' | 'dropped',
+  { as, by }: { as: 'retried' | 'dropped'; by: string },
 ): Promise<OpenLetter> {
   const { rows } = await client.query<OpenLetter>(
     'select id, action_id, body, resolution from dead_letter where id = $1 for update',
@@ -79,16 +109,18 @@ async function resolve(
   if (letter === undefined) throw new VolleyError('not_found', `No dead letter has the id ${id}.`)
   if (letter.resolution !== null)
     throw new VolleyError('letter_resolved', `The dead letter ${id} was ${letter.resolution} before.`)
-  await client.query('update dead_letter set resolved_at = now(), resolution = $2 where id = $1', [
-    id,
-    resolution,
-  ])
+  await client.query(
+    'update dead_letter set resolved_at = now(), resolution = $2, resolved_by = $3 where id = $1',
+    [id, as, by],
+  )
   return letter
 }
 
-async function retryAction(client: PoolClient, id: string): Promise<void> {
+async function retryAction(client: PoolClient, id: string): Promise<LookAt> {
   const { rows } = await client.query<{ p: number; version: number; status: string; hasOutcome: boolean }>(
-    `select p, version, status, outcome is not null as "hasOutcome" from action where id = $1 for share`,
+    `select p, version, status, outcome is not null
+       or exists (select from fact f where f.action_id = a.id and f.kind = 'outcome') as "hasOutcome"
+     from action a where id = $1 for share`,
     [id],
   )
   const action = rows[0]
@@ -98,7 +130,7 @@ async function retryAction(client: PoolClient, id: string): Promise<void> {
   if (action.hasOutcome || !(isOver || isParked))
     throw new VolleyError(
       'invalid_transition',
-      `The action ${id} is ${action.status}; there is nothing to retry.`,
+      `The action ${id} ${action.hasOutcome ? 'has an outcome' : `is ${action.status}`}; there is nothing to retry.`,
     )
   // One that could not even be failed stands still without its timers; they set it going again.
   if (isParked) await startTimers(client, id)
@@ -108,6 +140,7 @@ async function retryAction(client: PoolClient, id: string): Promise<void> {
       [action.p, id, action.version],
     )
   }
+  return { kind: 'fact', p: action.p }
 }
 
 async function startTimers(client: PoolClient, id: string): Promise<void> {
@@ -122,10 +155,13 @@ async function startTimers(client: PoolClient, id: string): Promise<void> {
 }
 
 /** The reading mark has passed the event, so a copy is read in its stead. */
-async function repeatEvent(client: PoolClient, id: string): Promise<void> {
-  await client.query(
+async function repeatEvent(client: PoolClient, id: string): Promise<LookAt> {
+  const { rows } = await client.query<{ p: number }>(
     `insert into event (id, p, tenant, user_id, type, data, time, source, test)
-     select $2, p, tenant, user_id, type, data, time, source, test from event where id = $1`,
+     select $2, p, tenant, user_id, type, data, time, source, test from event where id = $1 returning p`,
     [id, newId('ev')],
   )
+  const event = rows[0]
+  if (event === undefined) throw new VolleyError('not_found', `The event ${id} is gone.`)
+  return { kind: 'event', p: event.p }
 }

@@ -11,9 +11,12 @@ export interface SendingState {
   sending: Sending
   reason: string | null
   changedAt: number | null
+  /** The tenant's own limit of its backlog; null where it has the installation's. */
+  backlogMax: number | null
 }
 
-const COLUMNS = `id as tenant, slug, sending, sending_reason as reason, date_part('epoch', sending_changed_at) * 1000 as "changedAt"`
+const COLUMNS = `id as tenant, slug, sending, sending_reason as reason, date_part('epoch', sending_changed_at) * 1000 as "changedAt",
+  backlog_max as "backlogMax"`
 
 /** Every tenant, those that do not send first. */
 export async function listSending(pool: Pool): Promise<SendingState[]> {
@@ -21,6 +24,31 @@ export async function listSending(pool: Pool): Promise<SendingState[]> {
     `select ${COLUMNS} from tenant order by (sending = 'on'), slug`,
   )
   return rows
+}
+
+/** A page of tenants by slug, from the one behind `after`; null `sending`: whatever it is. */
+export async function pageOfTenants(
+  pool: Pool,
+  page: { sending: Sending | null; after: string; limit: number },
+): Promise<SendingState[]> {
+  const { rows } = await pool.query<SendingState>(
+    `select ${COLUMNS} from tenant where slug > $1 and ($2::text is null or sending = $2) order by slug limit $3`,
+    [page.after, page.sending, page.limit],
+  )
+  return rows
+}
+
+/** Sets a tenant's own limit of its backlog, or takes it away for null; null where there is no such tenant. */
+export async function changeBacklogMax(
+  pool: Pool,
+  slug: string,
+  max: number | null,
+): Promise<SendingState | null> {
+  const { rows } = await pool.query<SendingState>(
+    `update tenant set backlog_max = $2 where slug = $1 returning ${COLUMNS}`,
+    [slug, max],
+  )
+  return rows[0] ?? null
 }
 
 /** A tenant's sending, by its id or its slug; null where there is no such tenant. */

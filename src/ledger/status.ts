@@ -1,8 +1,9 @@
 import type { Pool } from 'pg'
 import { SLEEP_LANE } from './timers.ts'
 
-/** Counting stops here: what matters at night is that it is many. */
+/** Counting stops here: what matters at night is that it is many. A lane is counted by its slices, eight as a rule. */
 const COUNT_MAX = 100_000
+const SLICE_COUNT_MAX = COUNT_MAX / 8
 /** Slices of lanes that are looked at. */
 const SLICES_MAX = 20_000
 const LANES_SHOWN = 20
@@ -19,18 +20,21 @@ export interface WorkerStatus {
 export interface LaneStatus {
   tenant: string
   destination: string
-  /** Due or due within seconds; at most COUNT_MAX. */
+  /** Due or due within seconds; at least as many where `isMore`. */
   waiting: number
+  isMore: boolean
   /** How long its first action is due, in ms; negative: it is due in so many. */
   oldestMs: number
 }
 
-/** What an operator asks first. Counts stop at 100,000. */
+/** What an operator asks first. Counts stop, at 100,000 as a rule; there are more where `isMore`. */
 export interface Status {
   workers: WorkerStatus[]
   partitions: { all: number; free: number; crashed: number }
   waiting: number
+  isMoreWaiting: boolean
   sleeping: number
+  isMoreSleeping: boolean
   /** How long the oldest waiting action is due, in ms; null where none waits. */
   oldestMs: number | null
   lanes: LaneStatus[]
@@ -56,8 +60,10 @@ export async function readStatus(pool: Pool): Promise<Status> {
     workers,
     partitions,
     waiting: lanes.reduce((sum, lane) => sum + lane.waiting, 0),
+    isMoreWaiting: lanes.some(({ isMore }) => isMore),
     sleeping,
-    oldestMs: lanes.length === 0 ? null : Math.max(...lanes.map((lane) => lane.oldestMs)),
+    isMoreSleeping: sleeping >= COUNT_MAX,
+    oldestMs: lanes.reduce<number | null>((most, { oldestMs }) => Math.max(most ?? oldestMs, oldestMs), null),
     lanes: lanes.slice(0, LANES_SHOWN),
     breakers,
     deadLetters: deadLetters.rows[0]!.n,
@@ -92,13 +98,15 @@ async function readLanes(pool: Pool): Promise<LaneStatus[]> {
        select x.* from l, lateral (
          select t.p, t.lane, t.at, t.id from timer t where t.p = l.p and t.lane > l.lane order by t.lane, t.at limit 1) x
      ), slice as (
-       select l.*, (select count(*) from (select from timer t where t.p = l.p and t.lane = l.lane limit ${COUNT_MAX / 8}) n) as n
+       select l.*, (select count(*) from (select from timer t where t.p = l.p and t.lane = l.lane limit ${SLICE_COUNT_MAX}) n) as n
        from l limit ${SLICES_MAX}
      ), lane as (
-       select lane, sum(n)::int as waiting, min(at) as at, min(id) as id from slice group by lane
+       select lane, sum(n)::int as waiting, min(at) as at, min(id) as id,
+              bool_or(n >= ${SLICE_COUNT_MAX}) or (select count(*) from slice) >= ${SLICES_MAX} as is_more
+       from slice group by lane
      )
      select t.slug as tenant, substring(y.delivery_webhook from '^[a-z]+://[^/?#]+') as destination, lane.waiting,
-            date_part('epoch', now() - lane.at) * 1000 as "oldestMs"
+            lane.is_more as "isMore", date_part('epoch', now() - lane.at) * 1000 as "oldestMs"
      from lane join action a on a.id = lane.id join action_type y on y.id = a.type join tenant t on t.id = a.tenant
      order by lane.waiting desc`,
   )

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
@@ -22,13 +23,13 @@ describe('the volley command of an operator', function () {
     await receiver.stop()
   })
 
+  const environment = () => ({
+    ...process.env,
+    DATABASE_URL: volley.config.databaseUrl!,
+    REDIS_URL: volley.config.redisUrl!,
+  })
   const run = async (...args: string[]): Promise<{ out: string; error: string; code: number }> => {
-    const env = {
-      ...process.env,
-      DATABASE_URL: volley.config.databaseUrl!,
-      REDIS_URL: volley.config.redisUrl!,
-    }
-    return promisify(execFile)(process.execPath, [MAIN, ...args], { env }).then(
+    return promisify(execFile)(process.execPath, [MAIN, ...args], { env: environment() }).then(
       ({ stdout, stderr }) => ({ out: stdout, error: stderr, code: 0 }),
       (error: { stdout: string; stderr: string; code: number }) => ({
         out: error.stdout,
@@ -46,7 +47,9 @@ describe('the volley command of an operator', function () {
     expect((await run('tenants', 'sending', 'acme', 'paused', '--reason', 'a drill')).out).to.equal(
       'acme\tpaused\n',
     )
-    expect((await run('tenants', 'list')).out).to.match(/^acme\tpaused\t\S+\ta drill\nother\ton/)
+    expect((await run('tenants', 'list')).out).to.match(
+      /^acme\tpaused\t\S+\ta drill\t-\nother\ton\t-\t-\t-\n$/,
+    )
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     await post()
     await post()
@@ -68,6 +71,45 @@ describe('the volley command of an operator', function () {
     expect([wrong.code, wrong.error]).to.deep.equal([1, 'volley: off: expected on, paused, shadow\n'])
     const unknown = await run('tenants', 'sending', 'nobody', 'on')
     expect([unknown.code, unknown.error]).to.deep.equal([1, 'volley: No tenant is called nobody.\n'])
+    expect((await run('keys', 'create')).error).to.equal(
+      'volley: volley keys: expected --tenant <slug>, or --operator\n',
+    )
+    expect((await run('tenants', 'backlog', 'acme', '0')).error).to.match(/whole number from 1 to/)
+  })
+
+  it('makes, lists and revokes keys of operators', async () => {
+    const { out } = await run('keys', 'create', '--operator', '--label', 'night')
+    const status = (key: string) => volley.call('GET', '/api/operators/status', undefined, { key })
+    expect((await status(out.trim())).status).to.equal(200)
+    const listed = (await run('keys', 'list', '--operator')).out
+    const [id, , mode, prefix, label] = listed.split('\t')
+    expect([mode, prefix, label]).to.deep.equal(['operator', out.slice(0, 12), 'night'])
+    expect((await run('keys', 'revoke', id!)).code).to.equal(0)
+    await eventually(async () => expect((await status(out.trim())).status).to.equal(401))
+  })
+
+  it('sets the limit of a backlog for one tenant', async () => {
+    expect((await run('tenants', 'backlog', 'acme', '5')).out).to.equal('acme\t5\n')
+    expect((await run('tenants', 'list')).out).to.match(/^acme\ton\t.*\t5$/m)
+    expect((await run('tenants', 'backlog', 'acme', 'default')).out).to.equal('acme\tdefault\n')
+  })
+
+  it('watches until Ctrl-C, and then leaves at once', async () => {
+    const child = spawn(process.execPath, [MAIN, 'status', '--watch'], { env: environment() })
+    let shown = ''
+    child.stdout.on('data', (chunk) => {
+      shown += chunk
+    })
+    const left = once(child, 'exit')
+    try {
+      await eventually(() => expect(shown.match(/^Nothing is wrong\.$/gm) ?? []).to.have.length.above(1))
+      const asked = performance.now()
+      child.kill('SIGINT')
+      expect((await left)[0]).to.equal(0)
+      expect(performance.now() - asked).to.be.below(900)
+    } finally {
+      child.kill('SIGKILL')
+    }
   })
 
   it('lists dead letters, retries what they are about, and puts them aside', async () => {
@@ -97,7 +139,12 @@ describe('the volley command of an operator', function () {
     expect((await run('dead-letters', 'retry', '--all')).out).to.equal('dl_1\tretried\n')
     await eventually(() => expect(receiver.ids.filter((sent) => sent === id)).to.have.length(2))
     expect((await run('dead-letters', 'list')).out).to.equal('No dead letters.\n')
-    expect((await run('dead-letters', 'list', '--all')).out).to.match(/dl_2 .* dropped .*\ndl_1 .* retried/)
+    expect((await run('dead-letters', 'list', '--all', '--tenant', 'other')).out).to.equal(
+      'No dead letters.\n',
+    )
+    expect((await run('dead-letters', 'list', '--all')).out).to.match(
+      /dl_2 .* dropped by \S+ on \S+ .*\ndl_1 .* retried by/,
+    )
     expect((await run('dead-letters', 'retry', 'dl_9')).error).to.equal(
       'volley: No dead letter has the id dl_9.\n',
     )

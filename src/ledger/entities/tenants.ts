@@ -12,16 +12,16 @@ export const Tenant = defineEntity({
 })
 export type Tenant = InferEntity<typeof Tenant>
 
-/** A credential of a tenant. The key itself is shown once and never stored; `hash` is its SHA-256. */
+/** A credential of a tenant, or of an operator, who has none. The key itself is shown once and never stored; `hash` is its SHA-256. */
 export const ApiKey = defineEntity({
   name: 'ApiKey',
   tableName: 'api_key',
   properties: {
     id: p.string().primary(),
-    tenant: p.uuid(),
+    tenant: p.uuid().nullable(),
     hash: p.type(Buffer).columnType('bytea'),
     prefix: p.string(),
-    mode: p.enum(['live', 'test'] as const),
+    mode: p.enum(['live', 'test', 'operator'] as const),
     label: p.string().nullable(),
     created_at: p.datetime().onCreate(() => new Date()),
     revoked_at: p.datetime().nullable(),

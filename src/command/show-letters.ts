@@ -1,0 +1,16 @@
+import type { Letter } from '../ledger/resolve-letters.ts'
+import { columns } from './show-status.ts'
+
+/** Dead letters as lines of text. */
+export function showLetters(letters: readonly Letter[]): string[] {
+  if (letters.length === 0) return ['No dead letters.']
+  const rows = letters.map((letter) => [
+    letter.id,
+    new Date(letter.at).toISOString(),
+    letter.tenant ?? '-',
+    letter.actionId ?? 'an event',
+    letter.resolution === null ? letter.reason : `${letter.resolution} by ${letter.resolvedBy ?? '-'}`,
+    letter.error.split('\n')[0]!.slice(0, 100),
+  ])
+  return columns(['id', 'at', 'tenant', 'about', 'reason', 'error'], rows)
+}
