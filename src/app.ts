@@ -75,7 +75,7 @@ export async function startWeb(
   hooks: Pick<ServerOptions, 'onAnswer'> = {},
 ): Promise<{ url: string; close(): Promise<void> }> {
   const { redisUrl, rules, guard, ledger, secrets, registry, tenants } = await openParts(config, POOL_MAX.web)
-  const redis = connect(redisUrl, 'send', log)
+  const redis = connect(redisUrl, 'send', log, config.redisTls)
   const nudger = new Mailer({ redis, log, readOwners: () => owners(ledger.pool) })
   const backlog = new BacklogGate({
     count: (tenant, limit) => countBacklog(ledger.pool, tenant, { partitions: config.partitions, limit }),
@@ -109,16 +109,14 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     POOL_MAX.worker,
   )
   const loads = openLoadPool({ databaseUrl, queryTimeoutMs: QUERY_TIMEOUT_MS })
-  const commands = connect(redisUrl, 'send', log)
+  const commands = connect(redisUrl, 'send', log, config.redisTls)
   const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
   const months = new MonthKeeper(ledger, log)
   let mailbox: Mailbox | undefined
   const openMailbox = (worker: string) => {
     mailbox = new Mailbox({
       worker,
-      redis: connect(redisUrl, 'read', log),
-      commands,
-      log,
+      redis: connect(redisUrl, 'read', log, config.redisTls),
       onNudges: (n) => engine.hint(n),
     })
     mailbox.start()
@@ -154,12 +152,10 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   })
   await engine.start()
   openMailbox(engine.id)
-  const keepAlive = setInterval(() => void mailbox?.keepAlive().catch(() => undefined), config.beatMs)
   months.start()
   return {
     id: engine.id,
     async close() {
-      clearInterval(keepAlive)
       months.stop()
       await engine.stop()
       await mailbox?.stop()

@@ -1,14 +1,25 @@
+import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { durationMs } from './duration.ts'
 import { VolleyError } from './errors.ts'
+import { parseRedisUrl, shownRedisUrl } from './redis-url.ts'
+
+/** PEM texts for `rediss://`; null: the authorities of the system, and no certificate of our own. */
+export interface RedisTls {
+  ca: string | null
+  cert: string | null
+  key: string | null
+}
 
 /** What one process was told, parsed once, validated and frozen. Durations are milliseconds, sizes bytes. */
 export interface Config {
   /** PostgreSQL, `postgres://…`; null: the platform finds or starts its own. */
   databaseUrl: string | null
-  /** Redis 7.0 or later, `redis://…` or `rediss://…`; null: the platform finds or starts its own. */
+  /** Redis 7.0 or later, as `redis-url.ts` reads it; null: the platform finds or starts its own. */
   redisUrl: string | null
+  redisTls: RedisTls
   /** Folder of data that a platform started here keeps between starts. */
   home: string
   /** Folder with the documents people write. */
@@ -80,6 +91,44 @@ function url(env: Env, name: string, schemes: string[]): string | null {
   return text
 }
 
+function redisUrl(env: Env): string | null {
+  const text = env.REDIS_URL
+  if (text === undefined || text === '') return null
+  parseRedisUrl(text)
+  return text
+}
+
+function pem(env: Env, name: string): string | null {
+  const file = env[name]
+  if (file === undefined || file === '') return null
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    return refuse(name, file, `a file that can be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+}
+
+function redisTls(env: Env): RedisTls {
+  const [ca, cert, key] = ['REDIS_CA_FILE', 'REDIS_CERT_FILE', 'REDIS_KEY_FILE'].map((name) => pem(env, name))
+  const tls = { ca: ca ?? null, cert: cert ?? null, key: key ?? null }
+  if ((tls.cert === null) !== (tls.key === null))
+    throw new VolleyError('config_invalid', 'REDIS_CERT_FILE and REDIS_KEY_FILE: expected both, or neither')
+  requirePem('REDIS_CA_FILE', () => tls.ca !== null && new X509Certificate(tls.ca))
+  requirePem('REDIS_CERT_FILE and REDIS_KEY_FILE', () => {
+    if (tls.cert !== null && tls.key !== null) createSecureContext({ cert: tls.cert, key: tls.key })
+  })
+  return tls
+}
+
+function requirePem(names: string, parse: () => unknown): void {
+  try {
+    parse()
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new VolleyError('config_invalid', `${names}: expected PEM that can be used (${why})`, { cause })
+  }
+}
+
 function secretKey(env: Env, home: string): Buffer | null {
   const file = join(home, 'secret-key')
   const text = env.VOLLEY_SECRET_KEY || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '')
@@ -113,7 +162,8 @@ export function readConfig(env: Env = process.env): Config {
     refuse('LOG_LEVEL', level, 'a level of pino')
   return Object.freeze({
     databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
-    redisUrl: url(env, 'REDIS_URL', ['redis:', 'rediss:']),
+    redisUrl: redisUrl(env),
+    redisTls: Object.freeze(redisTls(env)),
     home,
     rulesDir: resolve(env.VOLLEY_RULES || join(import.meta.dirname, '..', 'rules')),
     host: env.HOST || null,
@@ -142,10 +192,12 @@ export function childEnvironment(extra: Record<string, string>): Record<string, 
 /** The configuration as an operator may see it: no password, no key. */
 export function redacted(config: Config): Record<string, unknown> {
   const hide = (text: string | null) => (text === null ? null : text.replace(/\/\/[^@/]*@/, '//…@'))
+  const { ca, cert } = config.redisTls
   return {
     ...config,
     databaseUrl: hide(config.databaseUrl),
-    redisUrl: hide(config.redisUrl),
+    redisUrl: config.redisUrl === null ? null : shownRedisUrl(config.redisUrl),
+    redisTls: { ca: ca === null ? null : 'set', cert: cert === null ? null : 'set' },
     secretKey: config.secretKey === null ? null : 'set',
   }
 }

@@ -1,16 +1,18 @@
-import type { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
 import { encode, FIELD } from './codec.ts'
-import { streamsOf } from './keys.ts'
+import type { Connection } from './connect.ts'
+import { EXPIRE_SECONDS, streamsOf } from './keys.ts'
 import type { Nudge, Nudger } from './nudge.ts'
 
 /** Entries a stream may hold; a paused worker's mailbox is cut, not grown. */
 const STREAM_MAX = 20_000
+/** Nudges that may wait here, and for one stream: more are dropped, since the sweep finds what they mean. */
+const WAITING_MAX = 5_000
 /** How old the map of owners may be before it is read again. */
 const OWNERS_MS = 1_000
 
 export interface MailerOptions {
-  redis: Redis
+  redis: Connection
   log: Log
   /** Reads the owner of each partition; null where it is free. */
   readOwners(): Promise<Map<number, string | null>>
@@ -18,10 +20,18 @@ export interface MailerOptions {
   deliverLocally?(nudge: Nudge): boolean
 }
 
-/** Sends nudges to the workers that own their partitions, all those of one tick of the loop together. */
+/** Nudges by what they say, so that the same one waits once. */
+type Waiting = Map<string, Nudge>
+
+/**
+ * Sends nudges to the workers that own their partitions. Those of one tick of the loop go together, and those for a stream
+ * that come while one entry is under way go in the next, so a worker whose server does not answer holds up nobody else.
+ */
 export class Mailer implements Nudger {
   readonly #options: MailerOptions
-  readonly #waiting = new Map<string, Nudge>()
+  readonly #waiting: Waiting = new Map()
+  /** What waits for the entry that is under way, by stream. */
+  readonly #sending = new Map<string, Waiting>()
   #owners = new Map<number, string | null>()
   #ownersAt = Number.NEGATIVE_INFINITY
   #isFlushing = false
@@ -33,10 +43,7 @@ export class Mailer implements Nudger {
   nudge(nudges: readonly Nudge[]): void {
     for (const nudge of nudges) {
       if (this.#options.deliverLocally?.(nudge) === true) continue
-      this.#waiting.set(
-        nudge.kind === 'lane' ? `lane ${nudge.p} ${nudge.lane}` : `${nudge.kind} ${nudge.p}`,
-        nudge,
-      )
+      put(this.#waiting, nudge)
     }
     if (this.#waiting.size > 0 && !this.#isFlushing) {
       this.#isFlushing = true
@@ -44,39 +51,63 @@ export class Mailer implements Nudger {
     }
   }
 
+  /** How many nudges wait in this process: bounded, however long Redis or the ledger is away. */
+  get waiting(): number {
+    return [this.#waiting, ...this.#sending.values()].reduce((sum, { size }) => sum + size, 0)
+  }
+
   async #flush(): Promise<void> {
     try {
       if (this.#owners.size === 0) await this.#learnOwners()
       else this.#learnSoon()
-      const nudges = [...this.#waiting.values()]
-      this.#waiting.clear()
-      await this.#send(nudges)
+      for (const nudge of this.#waiting.values()) this.#address(nudge)
     } catch (error) {
-      // Nothing is lost: the owner's sweep finds within a second what this would have told it.
-      this.#waiting.clear()
-      this.#options.log.debug({ error: String(error) }, 'nudge not sent')
+      this.#notSent(error)
     } finally {
+      this.#waiting.clear()
       this.#isFlushing = false
-      if (this.#waiting.size > 0) this.nudge([])
     }
   }
 
-  async #send(nudges: readonly Nudge[]): Promise<void> {
-    const byStream = new Map<string, Nudge[]>()
-    for (const nudge of nudges) {
-      const owner = this.#owners.get(nudge.p)
-      if (owner === undefined || owner === null) continue
-      const keys = streamsOf(owner)
-      const stream = nudge.kind === 'fact' ? keys.hi : keys.lo
-      const list = byStream.get(stream)
-      if (list === undefined) byStream.set(stream, [nudge])
-      else list.push(nudge)
+  #address(nudge: Nudge): void {
+    const owner = this.#owners.get(nudge.p)
+    if (owner === undefined || owner === null) return
+    const keys = streamsOf(owner)
+    const stream = nudge.kind === 'fact' ? keys.hi : keys.lo
+    const waiting = this.#sending.get(stream)
+    if (waiting !== undefined) {
+      put(waiting, nudge)
+      return
     }
-    await Promise.all(
-      [...byStream].map(([stream, list]) =>
-        this.#options.redis.xadd(stream, 'MAXLEN', '~', STREAM_MAX, '*', FIELD, encode(list)),
-      ),
-    )
+    const first: Waiting = new Map()
+    put(first, nudge)
+    this.#sending.set(stream, first)
+    // Once all of this flush are addressed.
+    queueMicrotask(() => void this.#post(stream, first))
+  }
+
+  async #post(stream: string, waiting: Waiting): Promise<void> {
+    const { redis } = this.#options
+    while (waiting.size > 0) {
+      const text = encode([...waiting.values()])
+      waiting.clear()
+      try {
+        await Promise.all([
+          redis.xadd(stream, 'MAXLEN', '~', STREAM_MAX, '*', FIELD, text),
+          // Whoever read it may be gone, and then nobody else would remove it.
+          redis.expire(stream, EXPIRE_SECONDS),
+        ])
+      } catch (error) {
+        waiting.clear()
+        this.#notSent(error)
+      }
+    }
+    this.#sending.delete(stream)
+  }
+
+  /** Nothing is lost: the owner's sweep finds within a second what this would have told it. */
+  #notSent(error: unknown): void {
+    this.#options.log.debug({ error: String(error) }, 'nudge not sent')
   }
 
   /** Beside the sending: a nudge that goes to the last owner costs a second, and that is seldom. */
@@ -92,4 +123,10 @@ export class Mailer implements Nudger {
     this.#owners = await this.#options.readOwners()
     this.#ownersAt = performance.now()
   }
+}
+
+function put(waiting: Waiting, nudge: Nudge): void {
+  if (waiting.size >= WAITING_MAX) return
+  const text = nudge.kind === 'lane' ? `lane ${nudge.p} ${nudge.lane}` : `${nudge.kind} ${nudge.p}`
+  waiting.set(text, nudge)
 }
