@@ -22,19 +22,25 @@ export function temporaryHome(): string {
   return home
 }
 
-/** A Postgres of its own, for a test that kills it. */
-export async function privatePostgres(): Promise<PrivateServer> {
-  const server = await startPostgres({ home: temporaryHome(), isThrowaway: true, say })
+/** Has a server stopped when the run ends. */
+export function stoppedAtEnd(server: PrivateServer): PrivateServer {
   running.push(server)
   return server
 }
 
+/** A Postgres of its own, for a test that kills it. */
+export async function privatePostgres(): Promise<PrivateServer> {
+  return stoppedAtEnd(await startPostgres({ home: temporaryHome(), isThrowaway: true, say }))
+}
+
 /** A Redis of its own, for a test that empties or kills it. */
 export async function privateRedis(): Promise<PrivateServer> {
-  const program = findRedis({ path: process.env.PATH ?? '', isRoot: process.getuid?.() === 0, say })
-  const server = await startRedis({ program, home: temporaryHome(), isThrowaway: true })
-  running.push(server)
-  return server
+  return stoppedAtEnd(await startRedis({ program: redisProgram(), home: temporaryHome(), isThrowaway: true }))
+}
+
+/** The Redis of this machine. */
+export function redisProgram(): string {
+  return findRedis({ path: process.env.PATH ?? '', isRoot: process.getuid?.() === 0, say })
 }
 
 let postgres: Promise<{ url(name: string): string }> | undefined

@@ -1,0 +1,83 @@
+import { Writable } from 'node:stream'
+import { expect } from 'chai'
+import { pino } from 'pino'
+import { readConfig } from '../../src/config.ts'
+import { eventually } from '../support/eventually.ts'
+import { Installation } from '../support/installation.ts'
+import { Mailboxes } from '../support/mailboxes.ts'
+import { Receiver } from '../support/receiver.ts'
+import { asked, type Certificates, certificates, portOf, redisWith } from '../support/redis-servers.ts'
+
+/** A log and what was written to it. */
+function heardLog() {
+  const lines: Record<string, unknown>[] = []
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(JSON.parse(String(chunk)))
+      done()
+    },
+  })
+  return { lines, log: pino({ level: 'info' }, stream) }
+}
+
+describe('a Redis that speaks TLS and wants a certificate', function () {
+  this.timeout(60_000)
+  let certs: Certificates
+  let url: string
+  before(async () => {
+    certs = await certificates()
+    const server = await redisWith(() => [], certs)
+    await asked(portOf(server), certs, (redis) => redis.config('SET', 'requirepass', 'pass,word@'))
+    url = server.url.replace('//', '//:pass,word%40@')
+  })
+
+  it('carries the nudges of an installation that has its files and its password', async () => {
+    const receiver = await new Receiver().start()
+    const volley = await Installation.start({
+      workers: 1,
+      redisUrl: url,
+      env: {
+        REDIS_CA_FILE: certs.files.ca,
+        REDIS_CERT_FILE: certs.files.cert,
+        REDIS_KEY_FILE: certs.files.key,
+      },
+    })
+    try {
+      await volley.actionType({ delivery_webhook: receiver.url })
+      await eventually(async () => {
+        // The sweep alone would need half a second on average, and so some of five in a row would be late.
+        for (let i = 0; i < 5; i++) {
+          const { body } = await volley.call('POST', '/api/external/actions', {
+            action_type: 'grant_points',
+            user_id: 'u',
+          })
+          await eventually(() => expect(receiver.ids).to.include(body.action.id), 200)
+        }
+      }, 20_000)
+    } finally {
+      await volley.stop()
+      await receiver.stop()
+    }
+  })
+
+  it('is refused where its authority is not known, and the log says why, once', async () => {
+    const { lines, log } = heardLog()
+    const { cert, key } = certs.pem
+    const boxes = new Mailboxes({ url, workers: ['a'], tls: { ca: null, cert, key }, log })
+    await eventually(() => expect(lines.length).to.be.at.least(2))
+    expect(lines[0]!.error).to.match(/unable to verify the first certificate|self-signed certificate/)
+    const said = await boxes.flows(undefined, 1_500).catch(() => lines.length)
+    expect(said).to.equal(2)
+    await boxes.stop()
+  })
+
+  it('refuses whoever has no certificate', async () => {
+    const { lines, log } = heardLog()
+    const { redisTls, redisUrl } = readConfig({ REDIS_URL: url, REDIS_CA_FILE: certs.files.ca })
+    const boxes = new Mailboxes({ url: redisUrl!, workers: ['a'], tls: redisTls, log })
+    await eventually(() => expect(lines.length).to.be.at.least(2))
+    expect(JSON.stringify(lines)).to.match(/certificate required|closed|ECONNRESET|Socket/)
+    expect(JSON.stringify(lines)).to.not.match(/pass,word/)
+    await boxes.stop()
+  })
+})

@@ -1,0 +1,63 @@
+import type { RedisTls } from '../../src/config.ts'
+import { createLog, type Log } from '../../src/log.ts'
+import { connect } from '../../src/mailbox/connect.ts'
+import { Mailbox } from '../../src/mailbox/read.ts'
+import { Mailer } from '../../src/mailbox/send.ts'
+import { eventually } from './eventually.ts'
+
+/** One sender and the mailboxes of some workers, of which each owns the partition of its place in the list. */
+export class Mailboxes {
+  readonly mailer: Mailer
+  readonly workers: readonly string[]
+  /** Lanes that were heard of, by worker. */
+  readonly heard = new Map<string, Set<string>>()
+  readonly #redis: ReturnType<typeof connect>
+  readonly #boxes: Mailbox[]
+  #lane = 0
+
+  constructor(options: { url: string; workers: readonly string[]; tls?: RedisTls; log?: Log }) {
+    const { url, workers, tls } = options
+    const log = options.log ?? createLog({ level: process.env.TEST_LOG ?? 'silent', name: 'mailboxes' })
+    this.workers = workers
+    this.#redis = connect(url, 'send', log, tls)
+    const owners = new Map(workers.map((worker, p) => [p, worker]))
+    this.mailer = new Mailer({ redis: this.#redis, log, readOwners: async () => owners })
+    this.#boxes = workers.map((worker) => {
+      const lanes = new Set<string>()
+      this.heard.set(worker, lanes)
+      const box = new Mailbox({
+        worker,
+        redis: connect(url, 'read', log, tls),
+        onNudges: (nudges) => {
+          for (const nudge of nudges) if (nudge.kind === 'lane') lanes.add(nudge.lane)
+        },
+      })
+      box.start()
+      return box
+    })
+  }
+
+  /** Nudges these workers about a new lane once, and gives the ms until all have heard; throws after `withinMs`. */
+  async nudged(workers: readonly string[], withinMs: number): Promise<number> {
+    const lane = String(++this.#lane)
+    const began = performance.now()
+    this.mailer.nudge(workers.map((worker) => ({ kind: 'lane', p: this.workers.indexOf(worker), lane })))
+    await eventually(() => {
+      const deaf = workers.filter((worker) => this.heard.get(worker)?.has(lane) !== true)
+      if (deaf.length > 0) throw new Error(`${deaf} did not hear of lane ${lane} within ${withinMs} ms`)
+    }, withinMs)
+    return performance.now() - began
+  }
+
+  /** Resolves once these workers hear at once again; gives the ms until then. */
+  async flows(workers = this.workers, timeoutMs = 10_000): Promise<number> {
+    const began = performance.now()
+    await eventually(() => this.nudged(workers, 300), timeoutMs)
+    return performance.now() - began
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#boxes.map((box) => box.stop()))
+    this.#redis.disconnect()
+  }
+}
