@@ -11,6 +11,7 @@ import { Migration20261121120000_breakers } from './src/ledger/migrations/Migrat
 import { Migration20261121130000_sending } from './src/ledger/migrations/Migration20261121130000_sending.ts'
 import { Migration20261121140000_letters } from './src/ledger/migrations/Migration20261121140000_letters.ts'
 import { Migration20261121150000_operators } from './src/ledger/migrations/Migration20261121150000_operators.ts'
+import { Migration20261121160000_suspects } from './src/ledger/migrations/Migration20261121160000_suspects.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -29,6 +30,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121130000_sending,
         Migration20261121140000_letters,
         Migration20261121150000_operators,
+        Migration20261121160000_suspects,
       ],
       snapshot: false,
       silent: true,

@@ -127,7 +127,7 @@ const letters = program.command('dead-letters').description('What could not be w
 letters
   .command('list')
   .description('Show open dead letters, newest first')
-  .addOption(new Option('--reason <reason>').choices(['internal', 'poison']))
+  .addOption(new Option('--reason <reason>').choices(['internal', 'poison', 'crash']))
   .option('--tenant <slug>', 'those about a tenant')
   .option('--all', 'resolved ones too')
   .option('--limit <n>', 'at most so many', (text) => wholeNumber(text, 10_000), 50)

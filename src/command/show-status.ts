@@ -47,10 +47,16 @@ function totals(status: Status): string {
 }
 
 function whatIsWrong(status: Status): string[] {
-  const { partitions, workers, breakers, deadLetters, notSending } = status
+  const { partitions, workers, suspects, breakers, deadLetters, notSending } = status
   const wrong: string[] = []
   if (workers.length === 0) wrong.push('no worker is alive: nothing is sent')
   else if (partitions.free > 0) wrong.push(`${partitions.free} of ${partitions.all} partitions have no owner`)
+  if (partitions.suspect > 0)
+    wrong.push(
+      `${partitions.suspect} of ${partitions.all} partitions are worked on one by one, since their owners died soon after each other`,
+    )
+  for (const { id, deaths } of suspects)
+    wrong.push(`${deaths === 1 ? 'a worker' : `${deaths} workers`} died with ${id} in hand`)
   for (const { tenant, destination, openForMs, reason } of breakers)
     wrong.push(`${tenant}: nothing is sent to ${destination} for ${seconds(openForMs)} (${reason})`)
   for (const { tenant, sending, reason } of notSending)

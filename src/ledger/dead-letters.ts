@@ -5,8 +5,8 @@ import { newId } from '../ids.ts'
 export interface DeadLetter {
   p: number
   actionId: string | null
-  /** `internal`: deciding threw. `poison`: what was decided could not be written. */
-  reason: 'internal' | 'poison'
+  /** `internal`: deciding threw. `poison`: what was decided could not be written. `crash`: workers died of it. */
+  reason: 'internal' | 'poison' | 'crash'
   error: string
   /** What it was about, as JSON; null where the action says it all. */
   body: unknown

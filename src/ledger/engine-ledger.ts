@@ -4,8 +4,9 @@ import { breakersNotClosed, closeBreaker, openBreaker, reopenBreaker, takeProbe 
 import { insertResultFacts } from './facts-waiting.ts'
 import { dueInLanes, wakeSleeping, walkLanes } from './lanes-due.ts'
 import { openSession } from './session.ts'
+import { clearSuspect, takeSuspect } from './suspects.ts'
 import { type Fence, inTurn, type TurnEnd, type TurnTransaction } from './turn-transaction.ts'
-import { bury, claim, extendBeat, listWorkers, register, release, relock, retire } from './workers.ts'
+import { bury, claim, extendBeat, listWorkers, owned, register, release, relock, retire } from './workers.ts'
 
 /** A beat that waits for a lock longer than this is tried again. */
 const LOCK_TIMEOUT_MS = 2_000
@@ -37,6 +38,10 @@ export function engineLedger({ databaseUrl, pool, loads }: EngineLedgerOptions) 
       close: closeBreaker.bind(null, pool),
       takeProbe: takeProbe.bind(null, pool),
     },
+    suspects: {
+      take: takeSuspect.bind(null, pool),
+      clear: clearSuspect.bind(null, pool),
+    },
   }
 }
 
@@ -50,6 +55,7 @@ async function openOwnership(databaseUrl: string, onLost: () => void) {
     listWorkers: listWorkers.bind(null, session),
     bury: bury.bind(null, session),
     claim: claim.bind(null, session),
+    owned: owned.bind(null, session),
     release: release.bind(null, session),
     retire: retire.bind(null, session),
     end: () => session.end(),

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { DEATHS_COUNT, SUSPECT_PARTITION } from './suspects.ts'
 import { SLEEP_LANE } from './timers.ts'
 
 /** Counting stops here: what matters at night is that it is many. A lane is counted by its slices, eight as a rule. */
@@ -7,6 +8,7 @@ const SLICE_COUNT_MAX = COUNT_MAX / 8
 /** Slices of lanes that are looked at. */
 const SLICES_MAX = 20_000
 const LANES_SHOWN = 20
+const SUSPECTS_SHOWN = 20
 
 export interface WorkerStatus {
   id: string
@@ -30,7 +32,10 @@ export interface LaneStatus {
 /** What an operator asks first. Counts stop, at 100,000 as a rule; there are more where `isMore`. */
 export interface Status {
   workers: WorkerStatus[]
-  partitions: { all: number; free: number; crashed: number }
+  /** `crashed`: an owner died and the next has not lived with it for a minute; `suspect`: two did, one after the other. */
+  partitions: { all: number; free: number; crashed: number; suspect: number }
+  /** Actions and events that workers had in hand alone when they died within the last hour, the latest first. */
+  suspects: { id: string; p: number; deaths: number }[]
   waiting: number
   isMoreWaiting: boolean
   sleeping: number
@@ -45,20 +50,23 @@ export interface Status {
 
 /** The state of the installation; bounded work, however much waits. */
 export async function readStatus(pool: Pool): Promise<Status> {
-  const [workers, partitions, lanes, sleeping, breakers, deadLetters, notSending] = await Promise.all([
-    readWorkers(pool),
-    readPartitions(pool),
-    readLanes(pool),
-    readSleeping(pool),
-    readBreakers(pool),
-    pool.query<{ n: number }>('select count(*)::int as n from dead_letter where resolved_at is null'),
-    pool.query<Status['notSending'][number]>(
-      `select slug as tenant, sending, sending_reason as reason from tenant where sending <> 'on' order by slug`,
-    ),
-  ])
+  const [workers, partitions, suspects, lanes, sleeping, breakers, deadLetters, notSending] =
+    await Promise.all([
+      readWorkers(pool),
+      readPartitions(pool),
+      readSuspects(pool),
+      readLanes(pool),
+      readSleeping(pool),
+      readBreakers(pool),
+      pool.query<{ n: number }>('select count(*)::int as n from dead_letter where resolved_at is null'),
+      pool.query<Status['notSending'][number]>(
+        `select slug as tenant, sending, sending_reason as reason from tenant where sending <> 'on' order by slug`,
+      ),
+    ])
   return {
     workers,
     partitions,
+    suspects,
     waiting: lanes.reduce((sum, lane) => sum + lane.waiting, 0),
     isMoreWaiting: lanes.some(({ isMore }) => isMore),
     sleeping,
@@ -83,9 +91,17 @@ async function readWorkers(pool: Pool): Promise<WorkerStatus[]> {
 async function readPartitions(pool: Pool): Promise<Status['partitions']> {
   const { rows } = await pool.query<Status['partitions']>(
     `select count(*)::int as all, (count(*) filter (where owner is null))::int as free,
-            (count(*) filter (where crashes > 0))::int as crashed from partition`,
+            (count(*) filter (where crashes > 0))::int as crashed,
+            (count(*) filter (where ${SUSPECT_PARTITION}))::int as suspect from partition`,
   )
   return rows[0]!
+}
+
+async function readSuspects(pool: Pool): Promise<Status['suspects']> {
+  const { rows } = await pool.query<Status['suspects'][number]>(
+    `select id, p, deaths from suspect where ${DEATHS_COUNT} order by died_at desc limit ${SUSPECTS_SHOWN}`,
+  )
+  return rows
 }
 
 // From lane to lane as the sweep walks, with a count of each that stops early.

@@ -1,9 +1,13 @@
 import type { ClientBase, Pool } from 'pg'
+import { DEATHS_COUNT, SUSPECT_PARTITION } from './suspects.ts'
 
 /**
  * Who owns what. Every statement is its own READ COMMITTED transaction; a partition leaves a worker only by burial or
  * by its own release, so the worker's row alone fences everything it does.
  */
+
+/** An owner that has lived with a partition for so long was not killed by it. */
+const CRASHES_COUNT_FOR = '1 minute'
 
 /** Key of the advisory lock that a worker's session keeps while its process lives. */
 const LOCK = `hashtextextended('volley worker ' || $1, 0)`
@@ -61,7 +65,10 @@ export async function listWorkers(client: ClientBase): Promise<SeenWorker[]> {
   return rows
 }
 
-/** Declares a worker dead and frees its partitions, if its beat is over or its lock still free; true when it did. */
+/**
+ * Declares a worker dead and frees its partitions, if its beat is over or its lock still free; true when it did. What it
+ * was working on alone has one death more.
+ */
 export async function bury(client: ClientBase, worker: string): Promise<boolean> {
   const { rows } = await client.query<{ buried: boolean }>({
     name: 'bury',
@@ -69,8 +76,15 @@ export async function bury(client: ClientBase, worker: string): Promise<boolean>
              update worker set dead_at = now() where id = $1 and dead_at is null
                and (exists (select from beat where worker = $1 and until < now()) or pg_try_advisory_xact_lock(${LOCK}))
              returning id
+           ), left_over as (
+             -- As they are now: the worker may have committed while this waited for its row.
+             select p, suspect from partition where owner in (select id from dead) for update
+           ), accused as (
+             insert into suspect as s (id, p, deaths) select suspect, p, 1 from left_over where suspect is not null
+             on conflict (id) do update set died_at = now(), deaths = 1 +
+               case when s.${DEATHS_COUNT} then s.deaths else 0 end
            ), freed as (
-             update partition set owner = null, crashes = crashes + 1 from dead where owner = dead.id
+             update partition set owner = null, suspect = null, crashes = crashes + 1 from left_over l where partition.p = l.p
            ), gone as (
              delete from beat using dead where worker = dead.id
            )
@@ -85,12 +99,34 @@ export async function claim(client: ClientBase, worker: string, limit: number): 
   const { rows } = await client.query<{ p: number }>({
     name: 'claim',
     text: `with me as (select id from worker where id = $1 and dead_at is null for share)
-           update partition set owner = me.id from me
+           update partition set owner = me.id, claimed_at = now() from me
            where p in (select p from partition where owner is null order by p limit $2 for update skip locked)
            returning p`,
     values: [worker, limit],
   })
   return rows.map((row) => row.p)
+}
+
+/** A partition as its owner finds it. */
+export interface OwnedPartition {
+  p: number
+  /** Its owners died one soon after the other: what it has is worked on one by one. */
+  isSuspect: boolean
+}
+
+/** What the worker owns. It forgets the crashes of partitions with which it has lived for a minute. */
+export async function owned(client: ClientBase, worker: string): Promise<OwnedPartition[]> {
+  const { rows } = await client.query<OwnedPartition>({
+    name: 'owned',
+    text: `with forgotten as (
+             update partition set crashes = 0
+             where owner = $1 and crashes > 0 and claimed_at < now() - interval '${CRASHES_COUNT_FOR}' returning p
+           )
+           select p, ${SUSPECT_PARTITION} and p not in (select p from forgotten) as "isSuspect"
+           from partition where owner = $1 order by p`,
+    values: [worker],
+  })
+  return rows
 }
 
 /**
@@ -114,14 +150,19 @@ export async function release(
      ), moved as (
        update timer t set at = sent.new from sent
        where t.p = sent.p and t.lane = sent.lane and t.at = sent.old and t.id = sent.id)
-     update partition set owner = null where owner = $1 and p = any($2::smallint[])`,
+     update partition set owner = null, suspect = null where owner = $1 and p = any($2::smallint[])`,
     [worker, partitions, onWire.map((w) => w.id), onWire.map((w) => w.remainingMs)],
   )
 }
 
-/** Ends a worker by its own will, once it has released everything. */
+/** Ends a worker by its own will, once it has released everything it knew to be its own. */
 export async function retire(client: ClientBase, worker: string): Promise<void> {
-  await client.query(`update worker set dead_at = now() where id = $1`, [worker])
+  // A claim whose answer was lost may have left it more, and nobody buries a worker twice.
+  await client.query(
+    `with me as (update worker set dead_at = now() where id = $1 and dead_at is null returning id)
+     update partition set owner = null, suspect = null from me where owner = me.id`,
+    [worker],
+  )
   await client.query(`delete from beat where worker = $1`, [worker])
 }
 

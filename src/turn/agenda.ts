@@ -1,4 +1,5 @@
 import type { AttemptResult } from '../../actors/action.ts'
+import type { Suspect } from '../ledger/suspects.ts'
 import type { HeldAction } from './held.ts'
 
 /** What one POST came to, on its way into a turn. */
@@ -23,7 +24,13 @@ export interface Work {
   events: number[]
   /** The second's tick: look at every partition, and for deadlines too. */
   isTick: boolean
+  /** Set in a turn of one: the action or event of a suspect partition that it is about. */
+  alone?: Suspect
 }
+
+/** Whether there is nothing for a turn to look at. */
+export const isEmpty = ({ results, asks, facts, events, isTick }: Work): boolean =>
+  !isTick && [results, asks, facts, events].every(({ length }) => length === 0)
 
 const RESULTS_A_TURN = 256
 const ASKS_A_TURN = 256
@@ -35,6 +42,7 @@ export class Agenda {
   readonly #facts = new Set<number>()
   readonly #events = new Set<number>()
   #isTick = false
+  #goesRound = false
   #wake: (() => void) | undefined
   /** Taken by the turn that runs now, and not committed yet. */
   #inTurn = 0
@@ -84,7 +92,13 @@ export class Agenda {
   }
 
   get #hasOnlyResults(): boolean {
-    return this.#asks.length === 0 && this.#facts.size === 0 && this.#events.size === 0 && !this.#isTick
+    return (
+      this.#asks.length === 0 &&
+      this.#facts.size === 0 &&
+      this.#events.size === 0 &&
+      !this.#isTick &&
+      !this.#goesRound
+    )
   }
 
   /** Resolves when there is something to look at. */
@@ -106,6 +120,7 @@ export class Agenda {
     this.#facts.clear()
     this.#events.clear()
     this.#isTick = false
+    this.#goesRound = false
     this.#inTurn = work.results.length
     return work
   }
@@ -122,6 +137,12 @@ export class Agenda {
     for (const p of work.facts) this.#facts.add(p)
     for (const p of work.events) this.#events.add(p)
     this.#isTick ||= work.isTick
+    this.#ring()
+  }
+
+  /** Something that the agenda does not hold is to be worked on: the loop goes round once more. */
+  goRound(): void {
+    this.#goesRound = true
     this.#ring()
   }
 

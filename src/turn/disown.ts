@@ -4,6 +4,7 @@ import type { Engine } from './engine.ts'
 
 /** What remains of a turn's work once the fence has said what is owned. */
 export interface OwnWork extends Work {
+  /** Those whose work may share a turn. */
   partitions: number[]
 }
 
@@ -23,11 +24,14 @@ export function disown(engine: Engine, work: Work, owned: readonly number[], fen
   // What was handed over must not be looked at again if this turn fails.
   work.results = work.results.filter(({ held }) => !held.isLost && isOurs(held.p))
   work.asks = work.asks.filter((held) => !held.isLost && isOurs(held.p))
+  // Suspect ones are looked at in turns of one; whether one claimed just now is, this worker has yet to hear.
+  const isTogether = (p: number) => engine.ownership.owns(p) && !engine.ownership.isSuspect(p)
+  const together = fence.partitions.filter(isTogether)
   return {
     ...work,
-    facts: (work.isTick ? fence.partitions : work.facts).filter(isOurs),
-    events: (work.isTick ? fence.partitions : work.events).filter(isOurs),
-    partitions: fence.partitions,
+    facts: work.isTick ? together : work.facts.filter((p) => isOurs(p) && isTogether(p)),
+    events: work.isTick ? together : work.events.filter((p) => isOurs(p) && isTogether(p)),
+    partitions: together,
   }
 }
 

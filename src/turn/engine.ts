@@ -8,6 +8,7 @@ import type { Breakers } from './breakers.ts'
 import type { Feeder } from './feeder.ts'
 import type { Held, HeldAction } from './held.ts'
 import type { LostResults } from './lost-results.ts'
+import type { OneByOne } from './one-by-one.ts'
 import type { Ownership } from './ownership.ts'
 import type { EngineLedger, Sender, TenantsInUse, TypesInUse } from './ports.ts'
 
@@ -34,6 +35,7 @@ export interface Engine extends Parts {
   feeder: Feeder
   lost: LostResults
   breakers: Breakers
+  oneByOne: OneByOne
   /** Actions on the wire for which a cancel or a retry waits; their facts are not loaded again before the result. */
   waitingOnWire: Set<string>
   /** Actions that must not be sent twice, claimed by this worker and certainly not sent yet. */

@@ -2,7 +2,6 @@ import type { Allowance } from '../../actors/leave.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact } from '../ledger/facts-waiting.ts'
 import type { ActionRow } from '../ledger/rows.ts'
-import type { Fence } from '../ledger/turn-transaction.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Result } from './agenda.ts'
 import type { Asking } from './decide-leave.ts'
@@ -49,8 +48,8 @@ export interface Loaded {
 }
 
 /** Reads what a turn decides on; rows that are held are not read again, since nobody else writes them. */
-export async function load(engine: Engine, tx: TurnTx, work: OwnWork, fence: Fence): Promise<Loaded> {
-  const overdue = work.isTick ? await tx.overdue(fence.partitions, OVERDUE_A_PARTITION) : []
+export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<Loaded> {
+  const overdue = work.isTick ? await tx.overdue(work.partitions, OVERDUE_A_PARTITION) : []
   const { asking, inDoubt } = sortAsks(engine, work.asks)
   const facts = await loadFacts(engine, tx, work, [...overdue, ...inDoubt])
   const subjects = await gather(engine, tx, { results: work.results, facts, overdue, inDoubt })
@@ -66,10 +65,15 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork, fence: Fen
     moreEvents,
     moreFacts: facts.length >= FACTS_A_TURN,
     types,
-    inShadow: new Set(
-      events.flatMap(({ tenant }) => (engine.tenants.sendingOf(tenant) === 'shadow' ? [tenant] : [])),
-    ),
+    inShadow: shadowOf(engine, events),
   }
+}
+
+/** Tenants of these events for which is decided without sending. */
+export function shadowOf(engine: Engine, events: readonly StoredEvent[]): Set<string> {
+  return new Set(
+    events.flatMap(({ tenant }) => (engine.tenants.sendingOf(tenant) === 'shadow' ? [tenant] : [])),
+  )
 }
 
 /** Whether a POST of this action may have begun that this worker knows nothing of, and that must not be repeated. */
@@ -78,7 +82,8 @@ export function isInDoubt(engine: Engine, held: HeldAction, type: RegisteredType
   return !type.terms.mayRepeat && claimed !== null && claimed > state.attempt && !engine.unsent.has(held.id)
 }
 
-function sortAsks(engine: Engine, asks: readonly HeldAction[]) {
+/** Those that ask for leave, and those of which an earlier owner may have sent a POST. */
+export function sortAsks(engine: Engine, asks: readonly HeldAction[]) {
   const asking: Asking[] = []
   const inDoubt: ActionRow[] = []
   for (const held of asks) {
@@ -89,7 +94,8 @@ function sortAsks(engine: Engine, asks: readonly HeldAction[]) {
   return { asking, inDoubt }
 }
 
-async function loadAllowances(tx: TurnTx, asking: readonly Asking[], results: readonly Result[]) {
+/** What the limited types of those that ask use of their limits. */
+export async function loadAllowances(tx: TurnTx, asking: readonly Asking[], results: readonly Result[]) {
   const limited = asking.filter(({ type }) => type.limits.maxInFlight !== null || type.limits.rate !== null)
   if (limited.length === 0) return new Map<string, Allowance>()
   const over = [...limited.map(({ held }) => held.id), ...results.map(({ held }) => held.id)]
@@ -117,7 +123,8 @@ interface Gathered {
   inDoubt: readonly ActionRow[]
 }
 
-async function gather(
+/** Everything that each action is told in this turn, by its id. */
+export async function gather(
   engine: Engine,
   tx: TurnTx,
   { results, facts, overdue, inDoubt }: Gathered,
@@ -182,7 +189,8 @@ async function loadEvents(tx: TurnTx, partitions: readonly number[]) {
   return { events: read.filter((event) => event.isReady), moreEvents }
 }
 
-async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
+/** The active types that the rules of these events may ask for. */
+export async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
   const names = new Map<string, Set<string>>()
   for (const event of events) {
     const wanted = names.get(event.tenant) ?? new Set()

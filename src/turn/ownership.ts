@@ -28,6 +28,7 @@ export class Ownership {
   readonly #options: OwnershipOptions
   #id: string
   #owned = new Set<number>()
+  #suspectPartitions = new Set<number>()
   #session: OwnershipSession | undefined
   #beatAt = Number.NEGATIVE_INFINITY
   /** The end of the beat, by both clocks: the one stops in a suspended machine, the other can be set. */
@@ -36,7 +37,7 @@ export class Ownership {
   #ticking: Promise<void> | undefined
   #isStopped = false
   /** Workers whose lock was free at the last tick; twice in a row is a death, once may be a reconnection. */
-  #suspects = new Set<string>()
+  #lockFree = new Set<string>()
 
   constructor(options: OwnershipOptions) {
     this.#options = options
@@ -69,6 +70,15 @@ export class Ownership {
     return [...this.#owned]
   }
 
+  /** Whether what this partition has must be worked on alone, since its last owners died soon after each other. */
+  isSuspect(p: number): boolean {
+    return this.#suspectPartitions.has(p)
+  }
+
+  suspects(): number[] {
+    return this.list().filter((p) => this.isSuspect(p))
+  }
+
   /** Forgets partitions that a turn's fence no longer showed. */
   lose(partitions: readonly number[]): void {
     for (const p of partitions) this.#owned.delete(p)
@@ -99,6 +109,7 @@ export class Ownership {
   /** Begins again under a new id, after a burial. */
   async rebirth(): Promise<void> {
     this.#owned.clear()
+    this.#suspectPartitions.clear()
     this.#alive = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
     await this.#hangUp()
     this.#beatAt = Number.NEGATIVE_INFINITY
@@ -178,15 +189,15 @@ export class Ownership {
   /** Buries whoever is dead and returns the ids of the living, this worker among them. */
   async #buryTheDead(session: OwnershipSession): Promise<string[]> {
     const living: string[] = []
-    const suspects = new Set<string>()
+    const lockFree = new Set<string>()
     for (const worker of await session.listWorkers()) {
-      if (worker.isLockFree) suspects.add(worker.id)
-      const isDead = worker.isBeatOver || (worker.isLockFree && this.#suspects.has(worker.id))
+      if (worker.isLockFree) lockFree.add(worker.id)
+      const isDead = worker.isBeatOver || (worker.isLockFree && this.#lockFree.has(worker.id))
       if (worker.id === this.#id || !isDead) living.push(worker.id)
       else if (await session.bury(worker.id))
         this.#options.log.warn({ worker: worker.id }, 'buried a dead worker')
     }
-    this.#suspects = suspects
+    this.#lockFree = lockFree
     return living
   }
 
@@ -198,15 +209,24 @@ export class Ownership {
     const surplus = this.list().slice(share)
     if (surplus.length > 0) await this.#release(surplus)
     const room = share - this.#owned.size
-    if (room <= 0 || this.#isStopped) return
-    const claimed = await session.claim(this.#id, room)
+    if (room > 0 && !this.#isStopped) await session.claim(this.#id, room)
+    await this.#learn(session)
+  }
+
+  /** Takes over what the ledger says is owned: what was claimed just now, or before by a claim whose answer was lost. */
+  async #learn(session: OwnershipSession): Promise<void> {
+    const { log, onClaimed } = this.#options
+    const id = this.#id
+    const owned = await session.owned(id)
+    // Buried and born again meanwhile: this is what another worker owned.
+    if (id !== this.#id) return
+    this.#suspectPartitions = new Set(owned.filter(({ isSuspect }) => isSuspect).map(({ p }) => p))
+    const claimed = owned.map(({ p }) => p).filter((p) => !this.#owned.has(p))
     if (claimed.length === 0) return
     for (const p of claimed) this.#owned.add(p)
-    this.#options.log.info(
-      { worker: this.#id, claimed: claimed.length, owned: this.#owned.size },
-      'partitions claimed',
-    )
-    this.#options.onClaimed(claimed)
+    const suspect = this.suspects().length
+    log.info({ worker: id, claimed: claimed.length, owned: this.#owned.size, suspect }, 'partitions claimed')
+    onClaimed(claimed)
   }
 
   async #release(partitions: readonly number[]): Promise<void> {

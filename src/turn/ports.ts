@@ -8,9 +8,10 @@ import type { LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { LeaveWrites } from '../ledger/leaves.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import type { Sending } from '../ledger/sending.ts'
+import type { Suspect, SuspectAsk } from '../ledger/suspects.ts'
 import type { ActionWrites, EventWrites, Fence, TurnEnd } from '../ledger/turn-transaction.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
-import type { SeenWorker } from '../ledger/workers.ts'
+import type { OwnedPartition, SeenWorker } from '../ledger/workers.ts'
 
 /**
  * What the engine needs of the world, and nothing else: time and chance are `Clock` of src/clock.ts, nudges `Nudger` of the
@@ -32,6 +33,7 @@ export interface EngineLedger {
   /** A session for beat and ownership, apart from everything that may block; `onLost` when it ends by itself. */
   openSession(onLost: () => void): Promise<OwnershipSession>
   breakers: BreakerLedger
+  suspects: SuspectLedger
 }
 
 /** What one turn reads and writes, inside its one transaction. */
@@ -73,6 +75,8 @@ export interface OwnershipSession {
   bury(worker: string): Promise<boolean>
   /** Takes up to `limit` free partitions; returns those taken. */
   claim(worker: string, limit: number): Promise<number[]>
+  /** What the worker owns, and which of it is suspect; the crashes of what it has owned for a minute are forgotten. */
+  owned(worker: string): Promise<OwnedPartition[]>
   /** Gives partitions away; what is on the wire is put off past its remaining ms first. */
   release(
     worker: string,
@@ -92,6 +96,13 @@ export interface BreakerLedger {
   close(lane: string): Promise<unknown>
   /** Takes the one probe of a breaker, to be answered within so many ms; true where it is ours. */
   takeProbe(lane: string, answerWithinMs: number): Promise<boolean>
+}
+
+/** What a worker has in hand of suspect partitions; a burial counts a death for it. */
+export interface SuspectLedger {
+  /** Writes down what is taken in hand next; null where there is nothing, and then nothing is in hand. */
+  take(worker: string, ask: SuspectAsk): Promise<Suspect | null>
+  clear(worker: string): Promise<void>
 }
 
 /** The way to the outside: one `send`, one POST, one answer. */

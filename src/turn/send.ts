@@ -35,13 +35,18 @@ export function pump(engine: Engine): void {
     if (action === null) return
     const type = engine.registry.cached(action.row.type)
     if (type === undefined || !isStillDue(engine, action)) leaveOut(engine, action)
-    else if (type.needsLeave && !hasLeave(engine, action)) ask(engine, action)
+    else if (needsLeave(engine, action, type) && !hasLeave(engine, action)) ask(engine, action)
     else post(engine, action, type)
   }
 }
 
+/** What is sent by a suspect partition is written down before. */
+const needsLeave = (engine: Engine, action: HeldAction, type: RegisteredType): boolean =>
+  type.needsLeave || engine.ownership.isSuspect(action.p)
+
 /** Whether anything holds back the lane of this action: then it is passed over, and asks again with the next tick. */
 function mayLeaveLane(engine: Engine, action: HeldAction): boolean {
+  if (engine.ownership.isSuspect(action.p) && !engine.oneByOne.hasRoom) return false
   if (engine.tenants.sendingOf(action.row.tenant) !== 'on') return false
   const type = engine.registry.cached(action.row.type)
   return type === undefined || engine.breakers.allows(type)
@@ -64,7 +69,8 @@ const hasLeave = (engine: Engine, action: HeldAction): boolean =>
 /** The next turn says whether the action may be sent, and commits that before it is. */
 function ask(engine: Engine, action: HeldAction): void {
   action.place = 'asking'
-  engine.agenda.addAsk(action)
+  if (engine.ownership.isSuspect(action.p)) engine.oneByOne.addAsk(action)
+  else engine.agenda.addAsk(action)
 }
 
 /** Sends an action that has leave, in so many ms. From now on it counts as on the wire: a cancel waits for its result. */

@@ -1,12 +1,14 @@
 import type { Status } from '../../actors/action.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Work } from './agenda.ts'
+import { condemn } from './condemn.ts'
 import { type Decided, decideActions, type TurnMoment } from './decide-actions.ts'
 import { decideEvents, type EventsDecided } from './decide-events.ts'
 import { decideLeaves, type LeavesDecided } from './decide-leave.ts'
 import { disown } from './disown.ts'
 import type { Engine } from './engine.ts'
 import { type Loaded, load, type Subject } from './load.ts'
+import { loadAlone } from './load-alone.ts'
 import type { TurnTx } from './ports.ts'
 import { settle } from './settle.ts'
 import { writeSingly } from './write-singly.ts'
@@ -45,11 +47,15 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
       engine.clockOffsetMs = fence.now - engine.clock.wallMs()
       const moment = { now: fence.now, chance: engine.clock.chance }
       const mine = disown(engine, work, owned, fence)
-      const loaded = await load(engine, tx, mine, fence)
+      const { alone } = mine
+      const loaded =
+        alone === undefined ? await load(engine, tx, mine) : await loadAlone(engine, tx, mine, alone, fence)
       const { actions, events } =
-        care === 'together'
-          ? decideAll(engine, loaded, moment)
-          : await writeSingly(engine, tx, loaded, moment)
+        alone?.isCondemned === true
+          ? await condemn(tx, loaded, alone, moment)
+          : care === 'together'
+            ? decideAll(engine, loaded, moment)
+            : await writeSingly(engine, tx, loaded, moment)
       const leaves = decideLeaves(
         loaded.asking,
         loaded.subjects,

@@ -3,13 +3,14 @@ import { Lanes } from '../dispatch/lanes.ts'
 import { isBadData } from '../ledger/transaction.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Nudge } from '../mailbox/nudge.ts'
-import { Agenda } from './agenda.ts'
+import { Agenda, isEmpty } from './agenda.ts'
 import { Breakers } from './breakers.ts'
 import { letGo } from './disown.ts'
 import type { Engine, Parts } from './engine.ts'
 import { Feeder } from './feeder.ts'
 import { Held, type HeldAction } from './held.ts'
 import { LostResults } from './lost-results.ts'
+import { OneByOne } from './one-by-one.ts'
 import { Ownership } from './ownership.ts'
 import { pump } from './send.ts'
 import { type Care, turn } from './turn.ts'
@@ -69,6 +70,7 @@ export class Worker {
         share: options.breakerShare,
         onChange: () => this.#wakeLanes(),
       }),
+      oneByOne: new OneByOne(() => this.#engine),
       waitingOnWire: new Set(),
       unsent: new Set(),
       paces: new Map(),
@@ -105,7 +107,7 @@ export class Worker {
 
   /** Stops sending, gives the partitions away at once, and waits for what is on the wire as long as a stop may take. */
   async stop(): Promise<void> {
-    const { ownership, feeder, lost, lanes, agenda, clock } = this.#engine
+    const { ownership, feeder, lost, lanes, agenda, oneByOne, clock } = this.#engine
     this.#engine.isSending = false
     clock.cancel(this.#tick)
     await this.#commitResults()
@@ -116,7 +118,7 @@ export class Worker {
     await feeder.stop()
     const end = clock.monotonicMs() + DRAIN_MS
     while (lanes.onWire > 0 && clock.monotonicMs() < end) await clock.sleep(20)
-    lost.add(agenda.clear())
+    lost.add([...agenda.clear(), ...oneByOne.clear()])
     await Promise.race([lost.flushed(), clock.sleep(Math.max(500, end - clock.monotonicMs()))])
     await ownership.retire()
   }
@@ -153,7 +155,8 @@ export class Worker {
       await this.#engine.agenda.ready()
       // Results that share a commit cost less; a few ms of them are worth the wait, which nobody else notices.
       if (this.#engine.agenda.isSmall) await clock.sleep(GATHER_MS)
-      const isDone = await this.#alone(() => this.#turnOnce())
+      const isDone =
+        (await this.#alone(() => this.#turnOnce())) && (await this.#alone(() => this.#turnsOfOne()))
       backoffMs = isDone ? BACKOFF_MS.first : Math.min(backoffMs * 2, BACKOFF_MS.longest)
       if (!isDone) await clock.sleep(backoffMs)
     }
@@ -161,11 +164,16 @@ export class Worker {
 
   /** One turn; false where it failed and its work was put back. */
   async #turnOnce(): Promise<boolean> {
-    const { agenda, clock, log, ownership } = this.#engine
+    const { agenda, clock, log, oneByOne, ownership } = this.#engine
     // Past the end of the beat another worker may own everything; only a new beat makes it safe to go on.
     if (!ownership.isAlive() || this.#isStopped) return this.#isStopped
     const startedAt = clock.monotonicMs()
     const work = agenda.take()
+    oneByOne.setAside(work)
+    if (isEmpty(work)) {
+      agenda.settle()
+      return true
+    }
     const results = work.results.length
     try {
       if ((await turn(this.#engine, work, this.#care)) === 'buried') {
@@ -193,15 +201,30 @@ export class Worker {
     }
   }
 
+  /** What suspect partitions have; false where the ledger is away. */
+  async #turnsOfOne(): Promise<boolean> {
+    const { agenda, log, oneByOne, ownership } = this.#engine
+    if (!oneByOne.isWaiting || !ownership.isAlive() || this.#isStopped) return true
+    try {
+      await oneByOne.pass()
+      return true
+    } catch (error) {
+      log.warn({ worker: ownership.id, error: String(error) }, 'a turn of one failed; it is looked at again')
+      return false
+    } finally {
+      if (oneByOne.isWaiting) agenda.goRound()
+    }
+  }
+
   /** Buried: everything held is orphaned, results become facts for the new owners, and a new worker begins. */
   async #beReborn(buried: string): Promise<void> {
-    const { ownership, agenda, lost, feeder, log, waitingOnWire } = this.#engine
+    const { ownership, agenda, oneByOne, lost, feeder, log, waitingOnWire } = this.#engine
     // The beat and a turn may both have learned of the same burial.
     if (ownership.id !== buried) return
     log.warn({ worker: buried }, 'this worker was buried; it begins again under a new id')
     letGo(this.#engine, allPartitions(this.#options.partitions))
     waitingOnWire.clear()
-    lost.add(agenda.clear())
+    lost.add([...agenda.clear(), ...oneByOne.clear()])
     await feeder.stop()
     await ownership.rebirth()
     this.#options.onReborn(ownership.id)

@@ -37,8 +37,23 @@ async function writeAction(tx: TurnTx, subject: Subject, moment: TurnMoment): Pr
   const decided = decideActions(aloneWith(subject), moment)
   const refused = await tx.trying(() => tx.writeActions(decided))
   if (refused === null) return decided
-  // It fails for good, with what it was told kept in a dead letter.
-  const letter = letterOf(subject, refused)
+  const letter: DeadLetter = {
+    p: subject.row.p,
+    actionId: subject.row.id,
+    reason: 'poison',
+    error: refused.message,
+    body: whatItWasTold(subject),
+  }
+  return failAction(tx, subject, letter, moment)
+}
+
+/** Fails an action for good, with what it was told kept in a dead letter. */
+export async function failAction(
+  tx: TurnTx,
+  subject: Subject,
+  letter: DeadLetter,
+  moment: TurnMoment,
+): Promise<Decided> {
   const broken = decideBroken(subject, letter, moment)
   if ((await tx.trying(() => tx.writeActions(broken))) === null) return broken
   // Not even that can be written: it must not be looked at again, or it would be sent for ever.
@@ -48,18 +63,11 @@ async function writeAction(tx: TurnTx, subject: Subject, moment: TurnMoment): Pr
   return parked
 }
 
-function letterOf({ row, results, facts }: Subject, error: Error): DeadLetter {
-  return {
-    p: row.p,
-    actionId: row.id,
-    reason: 'poison',
-    error: error.message,
-    body: {
-      results: results.map(({ attempt, result, detail }) => ({ attempt, result, detail })),
-      facts: facts.map(({ kind, n, body }) => ({ kind, n, body })),
-    },
-  }
-}
+/** The results and facts of an action, as a dead letter keeps them. */
+export const whatItWasTold = ({ results, facts }: Subject) => ({
+  results: results.map(({ attempt, result, detail }) => ({ attempt, result, detail })),
+  facts: facts.map(({ kind, n, body }) => ({ kind, n, body })),
+})
 
 async function writeEvent(
   { rules, clock }: Pick<Engine, 'rules' | 'clock'>,
@@ -74,16 +82,19 @@ async function writeEvent(
     events.actions.push(...decided.actions)
     return
   }
+  await passOver(tx, event, {
+    p: event.p,
+    actionId: null,
+    reason: 'poison',
+    error: refused.message,
+    body: null,
+  })
+}
+
+/** Keeps an event in a dead letter, without deciding on it. */
+export async function passOver(tx: TurnTx, event: StoredEvent, letter: DeadLetter): Promise<void> {
   const { id, p, tenant, userId, type, data } = event
-  await tx.insertDeadLetters([
-    {
-      p,
-      actionId: null,
-      reason: 'poison',
-      error: refused.message,
-      body: { event: { id, tenant, user_id: userId, type, data } },
-    },
-  ])
+  await tx.insertDeadLetters([{ ...letter, body: { event: { id, tenant, user_id: userId, type, data } } }])
   // Its mark moves all the same: an event is decided on once, or is a dead letter.
   await tx.moveMarks([{ p, xid: event.xid, seq: event.seq }])
 }

@@ -16,7 +16,8 @@ const LetterView = Type.Object({
   id: Type.String(),
   at: Type.String(),
   reason: Type.String({
-    description: '`internal`: deciding threw. `poison`: Postgres refused what was decided.',
+    description:
+      '`internal`: deciding threw. `poison`: Postgres refused what was decided. `crash`: workers died of it.',
   }),
   error: Type.String(),
   action_id: Nullable(Type.String()),
@@ -54,7 +55,7 @@ export const getDeadLetters = route({
   description: 'Open ones, unless `resolved=true` asks for those that were resolved too.',
   auth: 'operator',
   query: Type.Object({
-    reason: Type.Optional(Type.Enum(['internal', 'poison'])),
+    reason: Type.Optional(Type.Enum(['internal', 'poison', 'crash'])),
     tenant: Type.Optional(Type.String({ maxLength: 63, description: 'Slug of a tenant.' })),
     resolved: Type.Optional(Type.Boolean({ default: false })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 50 })),

@@ -17,7 +17,15 @@ const View = Type.Object({
   partitions: Type.Object({
     all: Type.Integer(),
     free: Type.Integer({ description: 'Without an owner.' }),
-    crashed: Type.Integer({ description: 'Whose owner died at least once.' }),
+    crashed: Type.Integer({
+      description: 'Whose owner died, while the next has not lived with it for a minute.',
+    }),
+    suspect: Type.Integer({
+      description: 'Worked on one by one, since two owners died soon after each other.',
+    }),
+  }),
+  suspects: Type.Array(Type.Object({ id: Type.String(), p: Type.Integer(), deaths: Type.Integer() }), {
+    description: 'Actions and events with which workers died in hand within the last hour, 20 at most.',
   }),
   waiting: Type.Integer({ description: 'Actions that are due, or will be within seconds.' }),
   is_more_waiting: Type.Boolean({ description: 'Counting stopped.' }),
@@ -55,6 +63,7 @@ const view = (status: Status): Static<typeof View> => ({
     beat_ends_in_ms: beatEndsInMs,
   })),
   partitions: status.partitions,
+  suspects: status.suspects,
   waiting: status.waiting,
   is_more_waiting: status.isMoreWaiting,
   sleeping: status.sleeping,

@@ -1,0 +1,26 @@
+import type { DeadLetter } from '../ledger/dead-letters.ts'
+import type { Suspect } from '../ledger/suspects.ts'
+import type { Decided, TurnMoment } from './decide-actions.ts'
+import type { EventsDecided } from './decide-events.ts'
+import type { Loaded } from './load.ts'
+import type { TurnTx } from './ports.ts'
+import { failAction, passOver, whatItWasTold } from './write-singly.ts'
+
+const ERROR = 'workers died twice while they worked on it and on nothing else of its partition'
+
+/** Puts a suspect aside as a dead letter without working on it: an action fails, the reading of events goes on behind it. */
+export async function condemn(
+  tx: TurnTx,
+  loaded: Loaded,
+  suspect: Suspect,
+  moment: TurnMoment,
+): Promise<{ actions: Decided; events: EventsDecided }> {
+  const letter: DeadLetter = { p: suspect.p, actionId: null, reason: 'crash', error: ERROR, body: null }
+  const actions: Decided = { transitions: [], applied: [], waiting: [], broken: [] }
+  const events: EventsDecided = { actions: [], decisions: [], marks: [], more: [] }
+  for (const event of loaded.events) await passOver(tx, event, letter)
+  const [subject] = loaded.subjects
+  if (subject === undefined) return { actions, events }
+  const about = { ...letter, actionId: subject.row.id, body: whatItWasTold(subject) }
+  return { actions: await failAction(tx, subject, about, moment), events }
+}

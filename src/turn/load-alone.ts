@@ -1,0 +1,37 @@
+import type { Suspect } from '../ledger/suspects.ts'
+import type { Fence } from '../ledger/turn-transaction.ts'
+import type { OwnWork } from './disown.ts'
+import type { Engine } from './engine.ts'
+import { gather, type Loaded, loadAllowances, shadowOf, sortAsks, typesFor } from './load.ts'
+import type { TurnTx } from './ports.ts'
+
+/** Reads what a turn of one decides on: all that is to be said about one action, or one event. */
+export async function loadAlone(
+  engine: Engine,
+  tx: TurnTx,
+  work: OwnWork,
+  suspect: Suspect,
+  fence: Fence,
+): Promise<Loaded> {
+  const rows = suspect.kind === 'action' ? await tx.rows([suspect.id]) : []
+  // After the row, so that nothing ends by its deadline with an outcome unread.
+  const facts = suspect.kind === 'action' ? await tx.factsOf([suspect.id]) : []
+  const { asking, inDoubt } = sortAsks(engine, work.asks)
+  const isOver = (deadline: number | null) => deadline !== null && deadline <= fence.now
+  // One that is condemned is decided on whether something is due or not.
+  const overdue = rows.filter(({ state }) => suspect.isCondemned || isOver(state.deadline))
+  const subjects = await gather(engine, tx, { results: work.results, facts, overdue, inDoubt })
+  const read = suspect.kind === 'event' ? await tx.events([suspect.p], 1) : []
+  const events = read.filter(({ id, isReady }) => id === suspect.id && isReady)
+  return {
+    subjects: [...subjects.values()],
+    asking: suspect.isCondemned ? [] : asking,
+    allowances: await loadAllowances(tx, suspect.isCondemned ? [] : asking, work.results),
+    strayFacts: facts.filter((fact) => !subjects.has(fact.actionId)),
+    events,
+    moreEvents: [],
+    moreFacts: false,
+    types: suspect.isCondemned ? new Map() : await typesFor(engine, events),
+    inShadow: shadowOf(engine, events),
+  }
+}
