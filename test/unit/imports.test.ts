@@ -17,12 +17,13 @@ const ALLOWED: Record<string, readonly string[]> = {
   documents: ['*'],
   decisions: ['documents', '*'],
   actors: ['actors', 'decisions', 'documents', '*'],
+  connectors: ['connectors', '*'],
   dispatch: ['*'],
   mailbox: ['*'],
   ledger: ['actors', 'mikro-orm.config.ts', '*'],
   turn: ['actors', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   upkeep: ['ledger', '*'],
-  http: ['actors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
+  http: ['actors', 'connectors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   local: ['documents', 'ledger', '*'],
   demo: ['local', '*'],
   command: ['ledger', '*'],
@@ -107,7 +108,7 @@ describe('imports', () => {
     for (const file of files) {
       const text = readFileSync(join(ROOT, file), 'utf8')
       if (file !== 'src/config.ts') expect(text, file).to.not.match(/process\.env/)
-      if (/^(actors|src\/decisions)\//.test(file))
+      if (/^(actors|src\/decisions|src\/connectors)\//.test(file))
         expect(text, file).to.not.match(/Date\.now|Math\.random|performance\.now|await |new Date\(\)/)
     }
   })
