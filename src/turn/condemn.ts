@@ -21,6 +21,7 @@ export async function condemn(
   for (const event of loaded.events) await passOver(tx, event, letter)
   const [subject] = loaded.subjects
   if (subject === undefined) return { actions, events }
-  const about = { ...letter, actionId: subject.row.id, body: whatItWasTold(subject) }
+  const wasTold = subject.results.length > 0 || subject.facts.length > 0
+  const about = { ...letter, actionId: subject.row.id, body: wasTold ? whatItWasTold(subject) : null }
   return { actions: await failAction(tx, subject, about, moment), events }
 }

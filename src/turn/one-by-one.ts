@@ -7,7 +7,7 @@ import { turn } from './turn.ts'
 /** So long turns of one go on before the others have their turn. */
 const PASS_MS = 100
 /** What may have sent a POST stays in hand for a little longer, and longer still where a rate puts the POST off. */
-const LINGER_MS = { sent: 5, paced: 35 }
+const LINGER_MS = { sent: 2, paced: 30 }
 /** Most actions that ask for leave at a time, so that they take no place on the wire from others. */
 const ASKS_MAX = 2
 
