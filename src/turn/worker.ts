@@ -119,7 +119,7 @@ export class Worker {
     const end = clock.monotonicMs() + DRAIN_MS
     while (lanes.onWire > 0 && clock.monotonicMs() < end) await clock.sleep(20)
     lost.add([...agenda.clear(), ...oneByOne.clear()])
-    await Promise.race([lost.flushed(), clock.sleep(Math.max(500, end - clock.monotonicMs()))])
+    await lost.end(Math.max(500, end - clock.monotonicMs()))
     await ownership.retire()
   }
 
