@@ -48,16 +48,6 @@ export function readId(value: unknown, where: string): ReadId {
   return { kind: 'id', id: value }
 }
 
-/** The first of some ids that is given, or the mistake in it. */
-export function firstId(...ids: readonly ReadId[]): ReadId {
-  return ids.find(({ kind }) => kind !== 'absent') ?? { kind: 'absent' }
-}
-
-/** Null where the id is absent. */
-export function idOrNull(id: Exclude<ReadId, Mistaken>): string | null {
-  return id.kind === 'id' ? id.id : null
-}
-
 /** The subject that is known by its user id. */
 export const user = (userId: string): Subject => ({ userId, anonymousId: null })
 

@@ -125,6 +125,14 @@ describe('the body of a connector', () => {
       })
   })
 
+  it('is not inflated further once it is past its limit', () => {
+    const bomb = Buffer.concat(Array(60).fill(gzipSync(Buffer.alloc(5_000_000, 0x20))))
+    const before = process.resourceUsage().maxRSS
+    const answer = decode(requestOf(bomb, { contentEncoding: 'gzip', limitBytes: 1_000_000 }))
+    expect(answer).to.include({ kind: 'refused', code: 'body_too_large' })
+    expect((process.resourceUsage().maxRSS - before) / 1_024, 'MiB').to.be.below(100)
+  })
+
   it('may be lines, which are judged one by one', () => {
     const lines = `${json}\r\n\n{"event":\n7\n${json}`
     const { items, rejected } = read('mixpanel', lines, { contentType: 'application/x-ndjson' })

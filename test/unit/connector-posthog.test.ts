@@ -58,6 +58,21 @@ const cases: [string, unknown, object[]][] = [
     [{ kind: 'event', type: 'page_viewed', userId: 'u', data: { $current_url: 'https://a.example/' } }],
   ],
   [
+    'an $identify is of a user, whatever its event says of persons',
+    { event: '$identify', distinct_id: 'u', properties: { $process_person_profile: false, $set: { a: 1 } } },
+    [{ kind: 'traits', userId: 'u', set: { a: 1 } }],
+  ],
+  [
+    'an $identify as oneself joins nobody',
+    { event: '$identify', distinct_id: 'u', properties: { $anon_distinct_id: 'u' } },
+    [{ kind: 'traits', userId: 'u', set: {} }],
+  ],
+  [
+    'an event that only unsets changes traits',
+    { event: '$set', distinct_id: 'u', properties: { $unset: ['trial'] } },
+    [{ kind: 'traits', userId: 'u', set: {}, unset: ['trial'] }],
+  ],
+  [
     'an event of its own name changes traits as well, and keeps them out of its data',
     { event: 'paid', distinct_id: 'u', properties: { $set: { plan: 'pro' }, $unset: ['trial'], sum: 3 } },
     [
@@ -335,7 +350,7 @@ describe('the time of a PostHog event', () => {
       { timestamp: iso(NOON) },
       { sent_at: iso(NOW - 5_000) },
     ],
-    ['is so many ms before it came where it has an offset instead', NOW - 1_500, { offset: 1_500 }],
+    ['is so many ms before it came where it has an offset instead', NOW - 1_500, { offset: 1_500.4 }],
     ['is when it came where its offset is nonsense', null, { offset: 1e300 }],
   ] as [string, number | null, object, object?, object?][])
     it(title, () => expect(at(fields, outer, query)).to.equal(expected))

@@ -1,9 +1,11 @@
 import { expect } from 'chai'
-import { isUnusable, usersUpserted } from '../../src/connectors/canonical.ts'
+import { isUnusable, type Normalised, usersUpserted } from '../../src/connectors/canonical.ts'
+import { normalise } from '../../src/connectors/connect.ts'
 import { brief, dedupeIdIn, NOW, read } from '../support/connector.ts'
 
 const NOON = Date.parse('2026-04-04T12:00:00Z')
 const MINUTE = 60_000
+const iso = (ms: number) => new Date(ms).toISOString()
 
 const jane = {
   name: 'Jane Smith',
@@ -75,7 +77,13 @@ const cases: [string, unknown, object[]][] = [
   ],
   [
     'a page without a name keeps the one among its properties',
-    { type: 'page', userId: 'u', properties: { name: 'Home', url: 'x', category: 'c' }, category: 'd' },
+    {
+      type: 'page',
+      userId: 'u',
+      properties: { name: 'Home', url: 'x', category: 'c' },
+      category: 'd',
+      context: { page: { url: 'y' } },
+    },
     [{ kind: 'event', type: 'page_viewed', userId: 'u', data: { name: 'Home', url: 'x', category: 'c' } }],
   ],
   [
@@ -181,6 +189,8 @@ const mistakes: [unknown, string, RegExp][] = [
   [{ type: 'track', userId: 'u'.repeat(257), event: 'e' }, '/userId', /^must be at most 256 characters$/],
   ['{"type":"track","userId":12345678901234567890,"event":"e"}', '/userId', /loses digits$/],
   [{ type: 'track', userId: 'u\0', event: 'e' }, '/userId', /cannot be stored$/],
+  [{ type: 'track', userId: 'u\ufffd', event: 'e' }, '/userId', /cannot be stored$/],
+  [{ type: 'track', userId: ' ', event: 'e' }, '/userId', /^is missing/],
   [{ type: 'track', userId: '\ud800', event: 'e' }, '/userId', /cannot be stored$/],
   [{ type: 'track', anonymousId: [], event: 'e' }, '/anonymousId', /^must be a text or a number$/],
   [{ type: 'alias', userId: 'u' }, '/previousId', /^is missing$/],
@@ -249,7 +259,8 @@ describe('the Segment connector', () => {
       key: 'l',
     })
     expect(JSON.stringify(read('segment', { writeKey: 'secret', batch: [] }).items)).to.not.include('secret')
-    expect(read('segment', { type: 'track', userId: 'u', event: 'e' })).to.include({ key: null })
+    for (const writeKey of [undefined, '', 7, {}])
+      expect(read('segment', { type: 'track', userId: 'u', event: 'e', writeKey })).to.include({ key: null })
   })
 })
 
@@ -259,7 +270,6 @@ describe('the time of a Segment call', () => {
     const [event] = read('segment', outer === undefined ? item : { ...outer, batch: [item] }).items
     return (event as { at: number | null }).at
   }
-  const iso = (ms: number) => new Date(ms).toISOString()
   const SEEN = { receivedAt: iso(NOW) }
   for (const [title, expected, fields, outer] of [
     ['is its timestamp', NOON, { timestamp: iso(NOON) }],
@@ -269,6 +279,18 @@ describe('the time of a Segment call', () => {
       { timestamp: iso(NOON), originalTimestamp: iso(NOON - 5), sentAt: iso(NOON), ...SEEN },
     ],
     ['is its original timestamp where there is no other', NOON, { originalTimestamp: iso(NOON), ...SEEN }],
+    [
+      'is its timestamp once Segment has received it',
+      NOON,
+      { timestamp: iso(NOON), sentAt: iso(NOON + 5 * MINUTE), ...SEEN },
+    ],
+    [
+      'is its timestamp once Segment has kept the original',
+      NOON,
+      { timestamp: iso(NOON), sentAt: iso(NOON + 5 * MINUTE), originalTimestamp: iso(NOON) },
+    ],
+    ['may be west of UTC', NOON, { timestamp: '2026-04-04T07:00:00-05:00' }],
+    ['may be east of UTC', NOON, { timestamp: '2026-04-04T17:30:00.000+0530' }],
     ['is when Segment received it where it says no other', NOW, SEEN],
     ['is when it came where nothing says so', null, {}],
     ['is never when it was sent', null, { sentAt: iso(NOON) }],
@@ -302,6 +324,18 @@ describe('the time of a Segment call', () => {
     ],
   ] as [string, number | null, object, object?][])
     it(title, () => expect(at(fields, outer)).to.equal(expected))
+})
+
+describe('a call of Segment in a file', () => {
+  it('is of the time that it says, however long ago it was sent', () => {
+    const value = [
+      { type: 'track', userId: 'u', event: 'e', timestamp: iso(NOON), sentAt: iso(NOON + MINUTE) },
+    ]
+    const arrival = { receivedAt: NOW, isLive: false }
+    const result = normalise('segment', { kind: 'json', value }, { query: {}, arrival })
+    expect(result).to.have.property('items').that.has.length(1)
+    expect((result as Normalised).items[0]).to.include({ at: NOON })
+  })
 })
 
 describe('the id of a Segment call', () => {
