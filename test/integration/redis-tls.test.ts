@@ -63,21 +63,20 @@ describe('a Redis that speaks TLS and wants a certificate', function () {
   it('is refused where its authority is not known, and the log says why, once', async () => {
     const { lines, log } = heardLog()
     const { cert, key } = certs.pem
-    const boxes = new Mailboxes({ url, workers: ['a'], tls: { ca: null, cert, key }, log })
+    await using boxes = new Mailboxes({ url, workers: ['a'], tls: { ca: null, cert, key }, log })
     await eventually(() => expect(lines.length).to.be.at.least(2))
     expect(lines[0]!.error).to.match(/unable to verify the first certificate|self-signed certificate/)
     const said = await boxes.flows(undefined, 1_500).catch(() => lines.length)
     expect(said).to.equal(2)
-    await boxes.stop()
   })
 
   it('refuses whoever has no certificate', async () => {
     const { lines, log } = heardLog()
     const { redisTls, redisUrl } = readConfig({ REDIS_URL: url, REDIS_CA_FILE: certs.files.ca })
-    const boxes = new Mailboxes({ url: redisUrl!, workers: ['a'], tls: redisTls, log })
+    await using boxes = new Mailboxes({ url: redisUrl!, workers: ['a'], tls: redisTls, log })
     await eventually(() => expect(lines.length).to.be.at.least(2))
     expect(JSON.stringify(lines)).to.match(/certificate required|closed|ECONNRESET|Socket/)
     expect(JSON.stringify(lines)).to.not.match(/pass,word/)
-    await boxes.stop()
+    expect(boxes.heard.get('a')?.size).to.equal(0)
   })
 })

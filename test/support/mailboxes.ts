@@ -9,7 +9,7 @@ import { eventually } from './eventually.ts'
 export class Mailboxes {
   readonly mailer: Mailer
   readonly workers: readonly string[]
-  /** Lanes that were heard of, by worker. */
+  /** Lanes that were heard of, by worker; `fact` where a fact was heard of since the last nudge. */
   readonly heard = new Map<string, Set<string>>()
   readonly #redis: ReturnType<typeof connect>
   readonly #boxes: Mailbox[]
@@ -29,7 +29,7 @@ export class Mailboxes {
         worker,
         redis: connect(url, 'read', log, tls),
         onNudges: (nudges) => {
-          for (const nudge of nudges) if (nudge.kind === 'lane') lanes.add(nudge.lane)
+          for (const nudge of nudges) lanes.add(nudge.kind === 'lane' ? nudge.lane : nudge.kind)
         },
       })
       box.start()
@@ -37,13 +37,23 @@ export class Mailboxes {
     })
   }
 
-  /** Nudges these workers about a new lane once, and gives the ms until all have heard; throws after `withinMs`. */
+  /** Nudges these workers once, about a new lane and a fact, and gives the ms until all have heard of both. */
   async nudged(workers: readonly string[], withinMs: number): Promise<number> {
     const lane = String(++this.#lane)
     const began = performance.now()
-    this.mailer.nudge(workers.map((worker) => ({ kind: 'lane', p: this.workers.indexOf(worker), lane })))
+    for (const worker of workers) {
+      this.heard.get(worker)?.delete('fact')
+      const p = this.workers.indexOf(worker)
+      this.mailer.nudge([
+        { kind: 'lane', p, lane },
+        { kind: 'fact', p },
+      ])
+    }
     await eventually(() => {
-      const deaf = workers.filter((worker) => this.heard.get(worker)?.has(lane) !== true)
+      const deaf = workers.filter((worker) => {
+        const heard = this.heard.get(worker)
+        return !heard?.has(lane) || !heard.has('fact')
+      })
       if (deaf.length > 0) throw new Error(`${deaf} did not hear of lane ${lane} within ${withinMs} ms`)
     }, withinMs)
     return performance.now() - began
@@ -59,5 +69,9 @@ export class Mailboxes {
   async stop(): Promise<void> {
     await Promise.all(this.#boxes.map((box) => box.stop()))
     this.#redis.disconnect()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
   }
 }

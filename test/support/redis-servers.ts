@@ -205,6 +205,10 @@ export class RedisCluster {
   async stop(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.stop()))
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
 }
 
 export function portOf(server: PrivateServer): number {
