@@ -23,6 +23,7 @@ import { Mailbox } from './mailbox/read.ts'
 import { Mailer } from './mailbox/send.ts'
 import { Worker } from './turn/worker.ts'
 import { MonthKeeper } from './upkeep/months.ts'
+import { Retention } from './upkeep/retention.ts'
 
 const POOL_MAX = { web: 16, worker: 8 }
 /** Of one statement: a connection may be dead without saying so, and a beat should outlive the wait. */
@@ -112,6 +113,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   const commands = connect(redisUrl, 'send', log, config.redisTls)
   const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
   const months = new MonthKeeper(ledger, log)
+  const retention = new Retention(ledger, log)
   let mailbox: Mailbox | undefined
   const openMailbox = (worker: string) => {
     mailbox = new Mailbox({
@@ -153,11 +155,14 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   await engine.start()
   openMailbox(engine.id)
   months.start()
+  retention.start()
   return {
     id: engine.id,
     async close() {
       months.stop()
+      const retentionEnd = retention.stop()
       await engine.stop()
+      await retentionEnd
       await mailbox?.stop()
       commands.disconnect()
       await client.close()

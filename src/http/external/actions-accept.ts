@@ -17,7 +17,7 @@ const IdempotencyHeader = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       pattern: '^[\\x21-\\x7e]{1,255}$',
-      description: 'The same key and body get the same answer once more.',
+      description: 'For 7 days, the same key and body get the same answer once more.',
     }),
   ),
 })

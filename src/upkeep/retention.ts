@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Ledger } from '../ledger/ledger.ts'
+import { REMOVALS, removeOld, takeRun } from '../ledger/retention.ts'
+import type { Log } from '../log.ts'
+
+const EVERY_MS = 3_600_000
+/** Between two pieces; at least as long as the last one took, so that at most half of a connection is used. */
+const PAUSE_MS = 20
+
+/** Removes once a day what nobody needs any more. Of all processes that try, one does it. */
+export class Retention {
+  readonly #ledger: Ledger
+  readonly #log: Log
+  readonly #stopping = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  /** A run of this process that failed is taken up again an hour later. */
+  #isUnfinished = false
+
+  constructor(ledger: Ledger, log: Log) {
+    this.#ledger = ledger
+    this.#log = log
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#begin(), EVERY_MS)
+    this.#timer.unref()
+    this.#begin()
+  }
+
+  /** Resolves once nothing is asked of the ledger any more, after the present piece at the latest. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  #begin(): void {
+    this.#running ??= this.#run()
+      .catch((error: unknown) => {
+        if (this.#stopping.signal.aborted) return
+        this.#log.warn(
+          { error: String(error) },
+          'upkeep: old rows could not be removed; the next try is in an hour',
+        )
+      })
+      .finally(() => {
+        this.#running = undefined
+      })
+  }
+
+  async #run(): Promise<void> {
+    const { pool } = this.#ledger
+    const { signal } = this.#stopping
+    if (!this.#isUnfinished && !(await takeRun(pool))) return
+    this.#isUnfinished = true
+    for (const removal of REMOVALS) {
+      let removed = 0
+      let begunAt = performance.now()
+      for await (const rows of removeOld(pool, removal)) {
+        removed += rows
+        await sleep(Math.max(PAUSE_MS, performance.now() - begunAt), undefined, { signal })
+        begunAt = performance.now()
+      }
+      if (removed > 0) this.#log.info({ table: removal.table, removed }, 'upkeep: old rows removed')
+    }
+    this.#isUnfinished = false
+  }
+}
