@@ -1,4 +1,4 @@
-import { Cluster, type CommonRedisOptions, Redis } from 'ioredis'
+import { Cluster, type CommonRedisOptions, Redis, type RedisOptions } from 'ioredis'
 import type { RedisTls } from '../config.ts'
 import type { Log } from '../log.ts'
 import { parseRedisUrl, type RedisTarget } from '../redis-url.ts'
@@ -21,7 +21,6 @@ const COMMON: CommonRedisOptions = {
   maxRetriesPerRequest: 0,
   connectTimeout: 2_000,
   maxLoadingRetryTime: 1_000,
-  reconnectOnError: (error) => DEMOTED.test(error.message),
 }
 
 const OPTIONS: Record<Purpose, CommonRedisOptions> = {
@@ -38,7 +37,7 @@ export function connect(url: string, purpose: Purpose, log: Log, tls: RedisTls =
   const options = { ...OPTIONS[purpose], ...access(target, tls) }
   const about = log.child({ purpose })
   if (target.kind === 'server') {
-    const redis = new Redis({ ...options, ...target.nodes[0], ...QUEUELESS, retryStrategy: backoffMs })
+    const redis = openServer({ ...options, ...target.nodes[0] })
     reportFaults(redis, about)
     return redis
   }
@@ -48,6 +47,25 @@ export function connect(url: string, purpose: Purpose, log: Log, tls: RedisTls =
 }
 
 const QUEUELESS = { enableOfflineQueue: false }
+
+function openServer(options: RedisOptions): Redis {
+  let isLeaving = false
+  const redis = new Redis({
+    ...options,
+    ...QUEUELESS,
+    retryStrategy: backoffMs,
+    reconnectOnError(error) {
+      // Once for a connection, however many commands are refused on it before it is closed.
+      if (isLeaving || !DEMOTED.test(error.message)) return false
+      isLeaving = true
+      return true
+    },
+  })
+  redis.on('close', () => {
+    isLeaving = false
+  })
+  return redis
+}
 
 function backoffMs(times: number): number {
   return Math.min(50 * times, 1_000)

@@ -1,6 +1,6 @@
 import type { RedisTls } from '../../src/config.ts'
 import { createLog, type Log } from '../../src/log.ts'
-import { connect } from '../../src/mailbox/connect.ts'
+import { type Connection, connect } from '../../src/mailbox/connect.ts'
 import { Mailbox } from '../../src/mailbox/read.ts'
 import { Mailer } from '../../src/mailbox/send.ts'
 import { eventually } from './eventually.ts'
@@ -11,7 +11,7 @@ export class Mailboxes {
   readonly workers: readonly string[]
   /** Lanes that were heard of, by worker; `fact` where a fact was heard of since the last nudge. */
   readonly heard = new Map<string, Set<string>>()
-  readonly #redis: ReturnType<typeof connect>
+  readonly #redis: Connection
   readonly #boxes: Mailbox[]
   #lane = 0
 
@@ -35,6 +35,12 @@ export class Mailboxes {
       box.start()
       return box
     })
+  }
+
+  /** Commands that the connection for sending to one server holds: written and not answered, or not written. */
+  get unanswered(): number {
+    const { commandQueue, offlineQueue } = this.#redis as unknown as Record<string, { length: number }>
+    return commandQueue!.length + offlineQueue!.length
   }
 
   /** Nudges these workers once, about a new lane and a fact, and gives the ms until all have heard of both. */
