@@ -13,15 +13,17 @@ export async function loadAlone(
   suspect: Suspect,
   fence: Fence,
 ): Promise<Loaded> {
-  const rows = suspect.kind === 'action' ? await tx.rows([suspect.id]) : []
+  // It may have gone to another owner since it was taken in hand, by a turn that failed.
+  const kind = fence.partitions.includes(suspect.p) ? suspect.kind : 'lost'
+  const rows = kind === 'action' ? await tx.rows([suspect.id]) : []
   // After the row, so that nothing ends by its deadline with an outcome unread.
-  const facts = suspect.kind === 'action' ? await tx.factsOf([suspect.id]) : []
+  const facts = kind === 'action' ? await tx.factsOf([suspect.id]) : []
   const { asking, inDoubt } = sortAsks(engine, work.asks)
   const isOver = (deadline: number | null) => deadline !== null && deadline <= fence.now
   // One that is condemned is decided on whether something is due or not.
   const overdue = rows.filter(({ state }) => suspect.isCondemned || isOver(state.deadline))
   const subjects = await gather(engine, tx, { results: work.results, facts, overdue, inDoubt })
-  const read = suspect.kind === 'event' ? await tx.events([suspect.p], 1) : []
+  const read = kind === 'event' ? await tx.events([suspect.p], 1) : []
   const events = read.filter(({ id, isReady }) => id === suspect.id && isReady)
   return {
     subjects: [...subjects.values()],

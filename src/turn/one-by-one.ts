@@ -43,6 +43,7 @@ export class OneByOne {
   /** Takes out of a turn's work what must not share a turn; gives back what may, once a partition is suspect no more. */
   setAside(work: Work): void {
     const { ownership } = this.#engine()
+    if (!ownership.hasSuspects && !this.isWaiting) return
     const isAlone = ({ p }: { p: number }) => ownership.isSuspect(p)
     const results = [...this.#results, ...work.results]
     const asks = [...this.#asks, ...work.asks]
@@ -51,7 +52,7 @@ export class OneByOne {
     work.results = results.filter(({ held }) => !isAlone(held))
     work.asks = asks.filter((held) => !isAlone(held))
     const isHinted = work.isTick || [...work.facts, ...work.events].some((p) => ownership.isSuspect(p))
-    this.#looks ||= isHinted && ownership.suspects().length > 0
+    this.#looks ||= isHinted && ownership.hasSuspects
   }
 
   /** Whether there is something to work on at once. */

@@ -75,6 +75,10 @@ export class Ownership {
     return this.#suspectPartitions.has(p)
   }
 
+  get hasSuspects(): boolean {
+    return this.#suspectPartitions.size > 0
+  }
+
   suspects(): number[] {
     return this.list().filter((p) => this.isSuspect(p))
   }
@@ -158,9 +162,11 @@ export class Ownership {
   /** The session of the beat; a new one takes the worker's lock again, unless somebody is burying it. */
   async #connected(): Promise<OwnershipSession> {
     if (this.#session !== undefined) return this.#session
+    let opened: OwnershipSession | undefined
     const session = await this.#options.ledger.openSession(() => {
-      if (this.#session === session) this.#session = undefined
+      if (this.#session === opened) this.#session = undefined
     })
+    opened = session
     if (this.#beatAt !== Number.NEGATIVE_INFINITY) await session.relock(this.#id)
     this.#session = session
     return session
