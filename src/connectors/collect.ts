@@ -1,10 +1,12 @@
-import type { CanonicalItem, Cohort, JsonObject, Normalised, Refused } from './canonical.ts'
-import { type Document, tooMany } from './decode.ts'
+import type { CanonicalItem, JsonObject, Normalised, Refused } from './canonical.ts'
+import { type Document, type Line, tooMany } from './decode.ts'
 import { type Mistaken, mistaken } from './identity.ts'
 import { DEPTH_MAX, isObject, storable, storableText } from './storable.ts'
 
 /** Mixpanel's own limit, the longest of the three. */
 const NAME_MAX = 255
+
+const NONE: ReadonlyMap<number, string> = new Map()
 
 /** An object of the body, not looked into yet. */
 export type Fields = { readonly [name: string]: unknown }
@@ -18,18 +20,13 @@ export interface Batch {
   /** The object that has the list under `batch`; null where the body is the list, the lines, or the only item. */
   outer: Fields | null
   items: readonly unknown[]
+  /** What is wrong with the items that are not JSON, by their index. */
+  broken: ReadonlyMap<number, string>
   /** JSON Pointer of an item. */
   where(index: number): string
 }
 
-/** A line that is not JSON stands in the list as what is wrong with it. */
-class BadLine {
-  readonly reason: string
-  constructor(reason: string) {
-    this.reason = reason
-  }
-}
-
+/** The reading of an item that was understood and of which nothing is kept. */
 export const SKIPPED: Reading = { kind: 'skipped' }
 
 /** The items of a document: of a list, of lines, of `{"batch": […]}`, or the document itself. */
@@ -39,28 +36,38 @@ export function batchOf(document: Document): Batch | Refused {
 }
 
 function listIn(document: Document): Batch {
-  const inList = (index: number) => `/${index}`
-  if (document.kind === 'lines') {
-    const items = document.lines.map((line) => (line.kind === 'line' ? line.value : new BadLine(line.reason)))
-    return { kind: 'batch', outer: null, items, where: inList }
-  }
+  const list = { kind: 'batch', outer: null, broken: NONE, where: (index: number) => `/${index}` } as const
+  if (document.kind === 'lines') return { ...list, ...linesIn(document.lines) }
   const { value } = document
-  if (Array.isArray(value)) return { kind: 'batch', outer: null, items: value, where: inList }
+  if (Array.isArray(value)) return { ...list, items: value }
   if (isObject(value) && Array.isArray(value.batch))
-    return { kind: 'batch', outer: value, items: value.batch, where: (index) => `/batch/${index}` }
-  return { kind: 'batch', outer: null, items: [value], where: () => '' }
+    return { ...list, outer: value, items: value.batch, where: (index) => `/batch/${index}` }
+  return { ...list, items: [value], where: () => '' }
+}
+
+function linesIn(lines: readonly Line[]): Pick<Batch, 'items' | 'broken'> {
+  const broken = new Map<number, string>()
+  const items = lines.map((line, index) => {
+    if (line.kind === 'line') return line.value
+    broken.set(index, line.reason)
+    return null
+  })
+  return { items, broken }
 }
 
 /** Reads item after item; `keyOf` says which key an object of the body carries, and the first one counts. */
 export function collect(
   batch: Batch,
-  {
-    read,
-    keyOf,
-    cohort = null,
-  }: { read(item: Fields): Reading; keyOf(item: Fields): unknown; cohort?: Cohort | null },
+  { read, keyOf }: { read(item: Fields): Reading; keyOf(item: Fields): unknown },
 ): Normalised {
-  const result: Normalised = { kind: 'normalised', items: [], rejected: [], skipped: 0, key: null, cohort }
+  const result: Normalised = {
+    kind: 'normalised',
+    items: [],
+    rejected: [],
+    skipped: 0,
+    key: null,
+    cohort: null,
+  }
   const noteKey = (fields: Fields) => {
     const key = result.key ?? keyOf(fields)
     result.key = typeof key === 'string' && key !== '' ? key : null
@@ -68,17 +75,12 @@ export function collect(
   if (batch.outer !== null) noteKey(batch.outer)
   for (const [index, item] of batch.items.entries()) {
     if (isObject(item)) noteKey(item)
-    const reading = readOne(item, read)
+    const reading = isObject(item) ? read(item) : mistaken('', batch.broken.get(index) ?? 'must be an object')
     if (reading.kind === 'items') for (const each of reading.items) result.items.push(each)
     else if (reading.kind === 'skipped') result.skipped++
     else result.rejected.push({ index, where: batch.where(index) + reading.where, reason: reading.reason })
   }
   return result
-}
-
-function readOne(item: unknown, read: (item: Fields) => Reading): Reading {
-  if (item instanceof BadLine) return mistaken('', item.reason)
-  return isObject(item) ? read(item) : mistaken('', 'must be an object')
 }
 
 /** The name of an event in `value`, without characters that cannot be stored. */

@@ -1,4 +1,4 @@
-import type { CanonicalItem, JsonObject, Normalised, Refused, Subject, TraitChange } from './canonical.ts'
+import type { CanonicalItem, JsonObject, Normalised, Refused } from './canonical.ts'
 import { batchOf, collect, type Fields, type Reading, readData, readName, SKIPPED } from './collect.ts'
 import type { ConnectorBody, Document } from './decode.ts'
 import { digestOf, vendorId } from './dedupe-id.ts'
@@ -72,17 +72,9 @@ function readingOf(read: ReadEvent): Reading {
   const dedupeId = dedupeIdOf(read, data)
   const items: CanonicalItem[] = joinOf(read)
   if (!isPersonless && (read.traits !== null || name === '$identify'))
-    items.push(changeOf(by, read.traits ?? {}, { at, dedupeId }))
+    items.push(traitChange({ source: 'posthog', ...by, at, dedupeId }, read.traits ?? {}))
   if (type !== null) items.push({ kind: 'event', source: 'posthog', type, ...by, data, at, dedupeId })
   return items.length === 0 ? SKIPPED : { kind: 'items', items }
-}
-
-function changeOf(
-  by: Subject,
-  operations: Operations,
-  { at, dedupeId }: { at: number | null; dedupeId: string | null },
-): TraitChange {
-  return traitChange({ source: 'posthog', ...by, at, dedupeId }, operations)
 }
 
 /** What is kept of the properties: what became traits, the id and the key are not. */
