@@ -65,10 +65,14 @@ select a.* from unnest($1::smallint[], $2::bigint[], $3::int[], $4::float8[], $5
   order by t.at, t.id limit l.n
 ) d, lateral (
   select ${ACTION_COLUMNS} from action a where a.id = d.id and a.status in ('pending', 'retrying')
+    and not exists (select from fact f where f.action_id = a.id and not f.applied)
 ) a
 order by a.p, a.lane, d.at, a.id`
 
-/** The due actions that are asked for, each slice's in the order in which they are due. */
+/**
+ * The due actions that are asked for, each slice's in the order in which they are due. Of which something was said that no
+ * turn has heard yet, is not sent before it is heard: a new owner finds what the last one was told.
+ */
 export async function dueInLanes(pool: Pool, asks: readonly SliceAsk[]): Promise<ActionRow[]> {
   if (asks.length === 0) return []
   const { rows } = await pool.query<RawAction>({

@@ -93,7 +93,7 @@ with x as (
     as x(id, p, version, attempt, old, new)
 ), u as (
   update action a set claimed = x.attempt, next_at = to_timestamp(x.new / 1000)
-  from x where a.id = x.id and a.p = x.p and a.version = x.version
+  from x where a.id = x.id and a.p = x.p and a.version = x.version and a.next_at = to_timestamp(x.old / 1000)
   returning a.id, a.tenant, a.p, a.lane, to_timestamp(x.old / 1000) as old, a.next_at as new
 ), t as (
   update timer t set at = u.new, lane = ${laneFor('u.lane', 'u.new')}, sleeper = ${sleeperFor('u.tenant', 'u.new')}

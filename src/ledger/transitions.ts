@@ -38,6 +38,7 @@ with x as (
       next_at = to_timestamp(x.next_at / 1000), deadline = to_timestamp(x.deadline / 1000),
       outcome = x.outcome::json, failure_reason = x.failure_reason, late = x.late, updated_at = now()
   from x where a.id = x.id and a.p = x.p and a.version = x.before
+    and a.next_at is not distinct from to_timestamp(x.next_before / 1000)
   returning a.id, a.tenant, a.p, a.lane, a.test or a.shadow as is_mute, a.next_at, a.deadline,
             to_timestamp(x.next_before / 1000) as next_before, to_timestamp(x.deadline_before / 1000) as deadline_before
 ), h as (

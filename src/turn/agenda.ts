@@ -140,6 +140,14 @@ export class Agenda {
     this.#ring()
   }
 
+  /** Gives up the results of actions that went to another owner. */
+  takeLost(): Result[] {
+    const all = this.#results.splice(0)
+    const lost = all.filter(({ held }) => held.isLost)
+    this.#results.push(...all.filter(({ held }) => !held.isLost))
+    return lost
+  }
+
   /** Something that the agenda does not hold is to be worked on: the loop goes round once more. */
   goRound(): void {
     this.#goesRound = true

@@ -20,7 +20,9 @@ export function disown(engine: Engine, work: Work, owned: readonly number[], fen
     letGo(engine, lost)
   }
   const isOurs = (p: number) => partitions.has(p)
-  engine.lost.add(work.results.filter(({ held }) => held.isLost || !isOurs(held.p)))
+  const foreign = work.results.filter(({ held }) => held.isLost || !isOurs(held.p))
+  engine.lost.add(foreign)
+  for (const { held } of foreign) if (engine.held.get(held.id) === held) engine.held.lose(held)
   // What was handed over must not be looked at again if this turn fails.
   work.results = work.results.filter(({ held }) => !held.isLost && isOurs(held.p))
   work.asks = work.asks.filter((held) => !held.isLost && isOurs(held.p))
@@ -42,14 +44,15 @@ export function letGo(engine: Engine, partitions: readonly number[]): { id: stri
   const onWire: { id: string; remainingMs: number }[] = []
   engine.lanes.drop((action) => lost.has(action.p))
   for (const action of [...engine.held.values()].filter((held) => lost.has(held.p))) {
-    action.isLost = true
     if (action.place === 'asking') engine.lanes.done(action, false)
     // A result that is back but not committed counts too: its next owner must hear of it before it looks.
     if (action.place === 'on-wire' || action.place === 'result-waiting') {
       const remainingMs = action.wireUntil === null ? 0 : Math.max(0, action.wireUntil - now)
       onWire.push({ id: action.id, remainingMs: Math.ceil(remainingMs) + 1_000 })
     }
-    engine.held.release(action.id)
+    engine.held.lose(action)
   }
+  // Told at once, and not by the next turn: the sooner its next owner knows, the better.
+  engine.lost.add(engine.agenda.takeLost())
   return onWire
 }

@@ -43,6 +43,8 @@ export class Held {
   readonly #tombstones = new Map<string, number>()
   readonly #open = new Set<OpenLoad>()
   readonly #reserved = new Set<string>()
+  /** Sent by this process for a partition that it lost meanwhile, and not yet told to the next owner. */
+  readonly #untold = new Set<string>()
   #clock = 0
   #bytes = 0
 
@@ -81,7 +83,8 @@ export class Held {
 
   /** Holds a row that a load brought; false where it is held already or was released after the load was asked. */
   admit(row: ActionRow): HeldAction | null {
-    if (this.#held.has(row.id) || this.#tombstones.has(row.id) || this.#reserved.has(row.id)) return null
+    if (this.#held.has(row.id) || this.#tombstones.has(row.id)) return null
+    if (this.#reserved.has(row.id) || this.#untold.has(row.id)) return null
     const held: HeldAction = {
       id: row.id,
       p: row.p,
@@ -116,6 +119,21 @@ export class Held {
     if (held.place !== 'result-waiting') slice.unanswered--
     if (slice.all === 0) this.#bySlice.delete(key)
     this.#bury(id)
+  }
+
+  /**
+   * Releases an action whose partition was lost. Where it is being sent, or was, it is not taken again before `told`,
+   * though this process may be its next owner: one process never sends an action twice at a time.
+   */
+  lose(action: HeldAction): void {
+    action.isLost = true
+    if (action.place === 'on-wire' || action.place === 'result-waiting') this.#untold.add(action.id)
+    this.release(action.id)
+  }
+
+  /** What came of the POST of a lost action stands in the ledger; a load that was asked before may not show it. */
+  told(id: string): void {
+    if (this.#untold.delete(id)) this.#bury(id)
   }
 
   /** Keeps an action from being taken until `freeReserved`, because a turn is deciding whether it may be sent at all. */

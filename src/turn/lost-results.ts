@@ -5,17 +5,22 @@ import type { Parts } from './engine.ts'
 const AGAIN_MS = 500
 const BATCH = 500
 
+export interface LostResultsOptions extends Pick<Parts, 'ledger' | 'clock' | 'nudger' | 'log'> {
+  /** What came of this action's POST stands in the ledger. */
+  onTold(id: string): void
+}
+
 /**
  * Results of POSTs whose partition was lost while they were on the wire. Their new owner must hear of them, so they
  * become facts; they are tried again until the ledger took them or the worker has ended.
  */
 export class LostResults {
-  readonly #parts: Pick<Parts, 'ledger' | 'clock' | 'nudger' | 'log'>
+  readonly #parts: LostResultsOptions
   #waiting: Result[] = []
   #writing: Promise<void> | undefined
   #isOver = false
 
-  constructor(parts: Pick<Parts, 'ledger' | 'clock' | 'nudger' | 'log'>) {
+  constructor(parts: LostResultsOptions) {
     this.#parts = parts
   }
 
@@ -55,6 +60,7 @@ export class LostResults {
             body: { result, detail },
           })),
         )
+        for (const { held } of batch) this.#parts.onTold(held.id)
         this.#parts.nudger.nudge(batch.map(({ held }) => ({ kind: 'fact', p: held.p })))
       } catch (error) {
         this.#waiting.unshift(...batch)

@@ -76,22 +76,27 @@ function ask(engine: Engine, action: HeldAction): void {
 /** Sends an action that has leave, in so many ms. From now on it counts as on the wire: a cancel waits for its result. */
 export function beginIn(engine: Engine, action: HeldAction, ms: number): void {
   action.place = 'on-wire'
-  action.wireUntil =
-    engine.clock.monotonicMs() + ms + (engine.registry.cached(action.row.type)?.timeoutMs ?? 0)
   if (ms < 0.5) begin(engine, action)
-  else engine.clock.after(ms, () => begin(engine, action))
+  else beginLater(engine, action, ms)
+}
+
+function beginLater(engine: Engine, action: HeldAction, ms: number): void {
+  const { clock, registry } = engine
+  action.wireUntil = clock.monotonicMs() + ms + (registry.cached(action.row.type)?.timeoutMs ?? 0)
+  clock.after(ms, () => begin(engine, action))
 }
 
 function begin(engine: Engine, action: HeldAction): void {
   const type = engine.registry.cached(action.row.type)
   if (action.isLost) {
     engine.lanes.done(action, false)
+    engine.held.told(action.id)
   } else if (type === undefined || !isStillDue(engine, action)) {
     action.wireUntil = null
     leaveOut(engine, action)
   } else if (maySend(engine) && hasLeave(engine, action)) {
     const lateMs = untilPace(engine, type)
-    if (lateMs > 0) beginIn(engine, action, lateMs)
+    if (lateMs > 0) beginLater(engine, action, lateMs)
     else post(engine, action, type)
   } else {
     queueAgain(engine, action)
@@ -140,11 +145,12 @@ function parkFor(engine: Engine, lane: string, ms: number): void {
   })
 }
 
-/** Between being loaded and being sent, the partition may have gone and the deadline may have passed. */
+/** Between being loaded and being sent, the partition may have gone, and the action may have ended or its deadline passed. */
 function isStillDue(engine: Engine, action: HeldAction): boolean {
-  const { deadline } = action.row.state
+  const { status, deadline } = action.row.state
   return (
     engine.ownership.owns(action.p) &&
+    (status === 'pending' || status === 'retrying') &&
     (deadline === null || engine.clock.wallMs() + engine.clockOffsetMs < deadline)
   )
 }

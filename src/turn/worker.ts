@@ -62,7 +62,7 @@ export class Worker {
       held: new Held(),
       lanes: new Lanes<HeldAction>(options.wireMax),
       feeder: new Feeder(() => this.#engine),
-      lost: new LostResults(options),
+      lost: new LostResults({ ...options, onTold: (id) => this.#engine.held.told(id) }),
       breakers: new Breakers({
         ledger: options.ledger.breakers,
         clock: options.clock,
@@ -222,7 +222,10 @@ export class Worker {
     // The beat and a turn may both have learned of the same burial.
     if (ownership.id !== buried) return
     log.warn({ worker: buried }, 'this worker was buried; it begins again under a new id')
-    letGo(this.#engine, allPartitions(this.#options.partitions))
+    const everything = allPartitions(this.#options.partitions)
+    // First of all: a load that answers only now must find nothing that is ours.
+    ownership.lose(everything)
+    letGo(this.#engine, everything)
     waitingOnWire.clear()
     lost.add([...agenda.clear(), ...oneByOne.clear()])
     await feeder.stop()

@@ -2,12 +2,13 @@ import { expect } from 'chai'
 import { systemClock } from '../../src/clock.ts'
 import { Lanes } from '../../src/dispatch/lanes.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
+import { Agenda, type Result } from '../../src/turn/agenda.ts'
 import { letGo } from '../../src/turn/disown.ts'
 import type { Engine } from '../../src/turn/engine.ts'
 import { Held, type HeldAction, type Place } from '../../src/turn/held.ts'
 
 /** A worker that holds one action of partition 1 at each place, and one of partition 2. */
-function holding(): { engine: Engine; held: Held } {
+function holding(): { engine: Engine; held: Held; told: string[] } {
   const held = new Held()
   const lanes = new Lanes<HeldAction>(8)
   const hold = (id: string, p: number, place: Place, wireUntil: number | null) => {
@@ -18,7 +19,10 @@ function holding(): { engine: Engine; held: Held } {
   hold('on-wire', 1, 'on-wire', performance.now() + 5_000)
   hold('result-waiting', 1, 'result-waiting', null)
   hold('elsewhere', 2, 'on-wire', performance.now() + 5_000)
-  return { engine: { held, lanes, clock: systemClock } as unknown as Engine, held }
+  const told: string[] = []
+  const lost = { add: (results: readonly Result[]) => told.push(...results.map((result) => result.held.id)) }
+  const engine = { held, lanes, agenda: new Agenda(), lost, clock: systemClock } as unknown as Engine
+  return { engine, held, told }
 }
 
 describe('partitions that are let go', () => {
@@ -34,5 +38,26 @@ describe('partitions that are let go', () => {
     const { engine, held } = holding()
     letGo(engine, [1])
     expect([...held.values()].map(({ id }) => id)).to.deep.equal(['elsewhere'])
+  })
+
+  it('are told to the next owner at once where their result is back', () => {
+    const { engine, held, told } = holding()
+    for (const id of ['result-waiting', 'elsewhere'])
+      engine.agenda.addResult({ held: held.get(id)! } as Result)
+    letGo(engine, [1])
+    expect(told).to.deep.equal(['result-waiting'])
+    expect(engine.agenda.take().results.map((result) => result.held.id)).to.deep.equal(['elsewhere'])
+  })
+
+  it('are not taken again by this process before what came of their POSTs was told', () => {
+    const { engine, held } = holding()
+    const rows = new Map([...held.values()].map(({ id, row }) => [id, row]))
+    letGo(engine, [1])
+    expect(held.admit(rows.get('queued')!)).to.not.equal(null)
+    for (const id of ['on-wire', 'result-waiting']) {
+      expect(held.admit(rows.get(id)!)).to.equal(null)
+      held.told(id)
+      expect(held.admit(rows.get(id)!)).to.not.equal(null)
+    }
   })
 })

@@ -29,6 +29,7 @@ function ledgerThatIsAway() {
     clock: { ...systemClock, sleep: (ms) => systemClock.sleep(ms / 100) },
     nudger: { nudge: () => undefined },
     log: createLog({ level: 'silent', name: 'test' }),
+    onTold: () => undefined,
   })
   return { lost, state }
 }
