@@ -3,8 +3,11 @@ import type { Redis } from 'ioredis'
 import type { PrivateServer } from '../../src/local/server.ts'
 import { streamsOf } from '../../src/mailbox/keys.ts'
 import { eventually } from '../support/eventually.ts'
+import { Installation } from '../support/installation.ts'
 import { Mailboxes } from '../support/mailboxes.ts'
+import { Receiver } from '../support/receiver.ts'
 import { certificates, portOf, RedisCluster } from '../support/redis-servers.ts'
+import { sentAtOnce } from '../support/sent-at-once.ts'
 
 const WORKERS = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6', 'w7', 'w8', 'w9']
 
@@ -47,6 +50,18 @@ describe('a Redis Cluster of three primaries with a replica each', function () {
       workers: ['x1', 'x2', 'x3'],
     })
     await other.flows()
+  })
+
+  it('carries the nudges of an installation', async () => {
+    const receiver = await new Receiver().start()
+    const volley = await Installation.start({ workers: 3, redisUrl: cluster.url })
+    try {
+      await volley.actionType({ delivery_webhook: receiver.url })
+      await sentAtOnce(volley, receiver)
+    } finally {
+      await volley.stop()
+      await receiver.stop()
+    }
   })
 
   it('is followed where a slot moves to another primary, while it moves and after', async () => {

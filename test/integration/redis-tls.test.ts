@@ -7,6 +7,7 @@ import { Installation } from '../support/installation.ts'
 import { Mailboxes } from '../support/mailboxes.ts'
 import { Receiver } from '../support/receiver.ts'
 import { asked, type Certificates, certificates, portOf, redisWith } from '../support/redis-servers.ts'
+import { sentAtOnce } from '../support/sent-at-once.ts'
 
 /** A log and what was written to it. */
 function heardLog() {
@@ -44,16 +45,7 @@ describe('a Redis that speaks TLS and wants a certificate', function () {
     })
     try {
       await volley.actionType({ delivery_webhook: receiver.url })
-      await eventually(async () => {
-        // The sweep alone would need half a second on average, and so some of five in a row would be late.
-        for (let i = 0; i < 5; i++) {
-          const { body } = await volley.call('POST', '/api/external/actions', {
-            action_type: 'grant_points',
-            user_id: 'u',
-          })
-          await eventually(() => expect(receiver.ids).to.include(body.action.id), 200)
-        }
-      }, 20_000)
+      await sentAtOnce(volley, receiver)
     } finally {
       await volley.stop()
       await receiver.stop()
