@@ -46,6 +46,11 @@ export class Lanes<T extends Queued> {
     return this.#onWire
   }
 
+  /** How many lanes have something to be sent and room for it. */
+  get ready(): number {
+    return this.#ready.length
+  }
+
   /** Queues an item behind the others of its lane; `cap` is the most of the lane that may be on the wire. */
   push(item: T, cap = Number.POSITIVE_INFINITY): void {
     const lane = this.#lane(item.lane, cap)

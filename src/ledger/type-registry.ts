@@ -136,7 +136,7 @@ export class TypeRegistry {
     this.#idByName.delete(key(type.tenant, type.name))
   }
 
-  /** Reads the types in use that have changed; one query, however many there are. */
+  /** Reads the types in use that have changed; where none has, it is one query that names those changed lately. */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#readChanges().finally(() => {
       this.#refreshing = undefined
@@ -146,16 +146,17 @@ export class TypeRegistry {
 
   async #readChanges(): Promise<void> {
     const startedAt = performance.now()
-    const { rows } = await this.#options.pool.query<RawType & { read_at: string }>({
+    const { rows } = await this.#options.pool.query<Pick<RawType, 'id' | 'changed'> & { read_at: string }>({
       name: 'types-changed',
-      text: `select ${COLUMNS}, now()::text as read_at from action_type
+      text: `select id, updated_at::text as changed, now()::text as read_at from action_type
              where updated_at > $1::timestamptz - interval '${LOOK_BACK}'`,
       values: [this.#since],
     })
-    for (const row of rows) {
-      const known = this.#byId.get(row.id)
-      if (known !== undefined && known.changed !== row.changed) this.#keep(row)
-    }
+    const changed = rows.filter(({ id, changed }) => {
+      const known = this.#byId.get(id)
+      return known !== undefined && known.changed !== changed
+    })
+    if (changed.length > 0) await this.#load('id = any($1::text[])', [changed.map(({ id }) => id)])
     if (rows[0] !== undefined) this.#since = rows[0].read_at
     this.#freshAt = startedAt
   }

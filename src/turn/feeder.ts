@@ -5,6 +5,7 @@ import { SLEEP_LANE } from '../ledger/timers.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
 import { sliceKey } from './held.ts'
+import { Wanting } from './wanting.ts'
 
 /** Most actions held by one worker, and least and most by one slice of a lane; the rest stays in Postgres. */
 const HELD_MAX = 20_000
@@ -15,7 +16,12 @@ const BYTES_MAX = 64 * 1024 * 1024
 /** Most slices asked about in one load, most rows that it brings, and most slices met in one page of the walk. */
 const SLICES_A_LOAD = 512
 const ROWS_A_LOAD = 128
-const SLICES_A_PAGE = 4_000
+const SLICES_A_PAGE = 2_000
+/**
+ * While so many lanes could be sent from at once, whatever is held besides only grows old: it would wait as long in the ledger,
+ * where it costs no memory and nothing to collect.
+ */
+const READY_ENOUGH = 1_000
 /** Most sleeping sends of one partition that are moved at a time. */
 const WOKEN_A_PARTITION = 1_000
 /** The sweep looks a little further than the next one, so that a retry starts on time and not on the second. */
@@ -24,6 +30,7 @@ const AHEAD_MS = 1_200
 const TIMER_SLACK_MS = 4
 
 interface Slice extends LaneSlice {
+  key: string
   /** + 1 each time somebody says that there may be due work; compared with what the last complete pass had seen. */
   asked: number
   emptyAt: number
@@ -39,12 +46,18 @@ interface Ask extends SliceAsk {
   slice: Slice
 }
 
+/** What a load brought of one slice. */
+interface Found {
+  rows: number
+  last: ActionRow
+}
+
 /** Brings due actions from the ledger into the lanes that have room, beside the turn and never in its way. */
 export class Feeder {
   readonly #engine: () => Engine
   readonly #slices = new Map<string, Slice>()
-  /** Slices that may have more than was loaded, in the order in which they are asked. */
-  readonly #wanting = new Set<Slice>()
+  /** Slices that may have more than was loaded. */
+  readonly #wanting = new Wanting<Slice>(({ key }) => this.#engine().held.countInSlice(key).all > 0)
   /** Loads for slices of which nothing is held, and for the others: a backlog must not stand before a newcomer. */
   readonly #refilling: { fresh?: Promise<void>; more?: Promise<void> } = {}
   #sweeping: Promise<void> | undefined
@@ -57,7 +70,12 @@ export class Feeder {
 
   /** Due work may stand in this slice of a lane. */
   look(at: LaneSlice): void {
-    this.#want(this.#slice(at))
+    this.lookAtAll([at])
+  }
+
+  /** Due work may stand in these slices. */
+  lookAtAll(all: readonly LaneSlice[]): void {
+    for (const at of all) this.#want(this.#slice(at))
     this.refill()
   }
 
@@ -95,12 +113,12 @@ export class Feeder {
     do {
       await this.#walkPage()
       this.refill()
-      // A full page goes on at once, unless there is as much to do as can be held.
+      // A full page goes on at once, unless there is enough to do: then one a second finds what nobody told us of.
     } while (
       this.#walked.length > 0 &&
       this.#engine().isSending &&
       this.#hasRoom() &&
-      this.#wanting.size < HELD_MAX
+      this.#wanting.freshSize < SLICES_A_PAGE
     )
   }
 
@@ -118,7 +136,7 @@ export class Feeder {
     const met = await ledger.walkLanes(isRest ? starts.filter(({ p }) => last.has(p)) : starts, SLICES_A_PAGE)
     for (const slice of met) {
       // What is held of a slice is its first; whatever nobody told us of stands behind, and has no turn before.
-      if (slice.inMs <= 0 && held.countInSlice(slice).all === 0) this.#want(this.#slice(slice))
+      if (slice.inMs <= 0 && held.countInSlice(sliceKey(slice)).all === 0) this.#want(this.#slice(slice))
       else if (slice.inMs <= 0) continue
       else if (slice.inMs <= AHEAD_MS) this.lookIn(slice, slice.inMs)
     }
@@ -127,8 +145,8 @@ export class Feeder {
 
   /** Fills the slices that have room and may have more; returns at once. */
   refill(): void {
-    this.#begin('fresh')
     this.#begin('more')
+    this.#begin('fresh')
   }
 
   #begin(kind: 'fresh' | 'more'): void {
@@ -157,7 +175,16 @@ export class Feeder {
     const key = sliceKey(at)
     let slice = this.#slices.get(key)
     if (slice === undefined) {
-      slice = { p: at.p, lane: at.lane, asked: 0, emptyAt: 0, pass: null, isLoading: false, timer: undefined }
+      slice = {
+        key,
+        p: at.p,
+        lane: at.lane,
+        asked: 0,
+        emptyAt: 0,
+        pass: null,
+        isLoading: false,
+        timer: undefined,
+      }
       this.#slices.set(key, slice)
     }
     return slice
@@ -182,17 +209,16 @@ export class Feeder {
 
   /** What to load next: of slices that are half empty, so that loads are few and full. */
   #asks(kind: 'fresh' | 'more'): Ask[] {
-    const { held, ownership } = this.#engine()
+    const { held, lanes, ownership } = this.#engine()
     const asks: Ask[] = []
-    if (!this.#hasRoom()) return asks
+    if (!this.#hasRoom() || (kind === 'fresh' && lanes.ready >= READY_ENOUGH)) return asks
     const even = Math.floor(HELD_MAX / Math.max(1, this.#wanting.size))
     const window = Math.max(SLICE_MIN, Math.min(SLICE_MAX, even))
     let rows = 0
-    for (const slice of this.#wanting) {
+    for (const slice of this.#wanting[kind]()) {
       // What waits for its commit keeps nobody from being sent; how much of that there may be is the sender's to say.
-      const { all, unanswered } = held.countInSlice(slice)
-      if ((all === 0) !== (kind === 'fresh') || slice.isLoading) continue
-      if (unanswered > window / 2 || !ownership.owns(slice.p)) continue
+      const { all, unanswered } = held.countInSlice(slice.key)
+      if (slice.isLoading || unanswered > window / 2 || !ownership.owns(slice.p)) continue
       slice.pass ??= { seen: slice.asked, after: null }
       const { after } = slice.pass
       // From the beginning it meets what is held already, which is not taken twice.
@@ -221,27 +247,25 @@ export class Feeder {
       const rows = await engine.ledger.dueInLanes(asks)
       await engine.registry.byIds(rows.map((row) => row.type))
       const found = this.#admit(rows)
-      for (const ask of asks) this.#advance(ask, found.get(sliceKey(ask)) ?? [])
+      for (const ask of asks) this.#advance(ask, found.get(ask.slice.key))
     } finally {
       engine.held.closeLoad(load)
       for (const { slice } of asks) slice.isLoading = false
     }
-    // A slice that was fresh has something held now, and may have more.
-    this.refill()
+    // Sent first: lanes that are passed over make room for others. A slice that was fresh may have more.
     engine.pump()
+    this.refill()
   }
 
   /** The pass goes on behind the last row; a load that came back short has ended it. */
-  #advance({ slice, room }: Ask, rows: readonly ActionRow[]): void {
-    const last = rows.at(-1)
+  #advance({ slice, room }: Ask, found: Found | undefined): void {
     const pass = slice.pass
     // Without a pass, the sweep has meanwhile said that it is to begin again.
     if (pass === null) return
-    if (rows.length >= room && last !== undefined) {
-      pass.after = { at: last.state.nextAt!, id: last.id }
+    if (found !== undefined && found.rows >= room) {
+      pass.after = { at: found.last.state.nextAt!, id: found.last.id }
       // Behind those that wait too, so that everybody's turn comes.
-      this.#wanting.delete(slice)
-      this.#wanting.add(slice)
+      this.#wanting.again(slice)
       return
     }
     slice.emptyAt = pass.seen
@@ -249,16 +273,19 @@ export class Feeder {
     if (slice.asked === slice.emptyAt) this.#wanting.delete(slice)
   }
 
-  /** Holds and queues what is still ours; returns the rows of each slice. */
-  #admit(rows: readonly ActionRow[]): Map<string, ActionRow[]> {
+  /** Holds and queues what is still ours; says what came of each slice. */
+  #admit(rows: readonly ActionRow[]): Map<string, Found> {
     const { held, lanes, ownership, registry } = this.#engine()
-    const found = new Map<string, ActionRow[]>()
+    const found = new Map<string, Found>()
     for (const row of rows) {
       const key = sliceKey(row)
       const known = found.get(key)
-      if (known === undefined) found.set(key, [row])
-      else known.push(row)
-      const action = ownership.owns(row.p) ? held.admit(row) : null
+      if (known === undefined) found.set(key, { rows: 1, last: row })
+      else {
+        known.rows++
+        known.last = row
+      }
+      const action = ownership.owns(row.p) ? held.admit(row, key) : null
       if (action !== null) lanes.push(action, capOf(registry.cached(row.type), row.lane))
     }
     return found

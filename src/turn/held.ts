@@ -12,6 +12,8 @@ export interface HeldAction {
   lane: string
   place: Place
   row: ActionRow
+  /** Its slice's, which it is counted in. */
+  slice: HeldSlice
   /** When its POST is over at the latest, by the monotonic clock; null unless on the wire. */
   wireUntil: number | null
   /** It has leave to be sent until this, by the monotonic clock; null where it has none or needs none. */
@@ -22,12 +24,17 @@ export interface HeldAction {
   isStale: boolean
 }
 
-/** Of one slice. */
+/** How many are held of one partition's part of a lane, and how many of those are still to be sent or answered. */
 export interface SliceCount {
   all: number
   unanswered: number
 }
 const NONE: Readonly<SliceCount> = { all: 0, unanswered: 0 }
+
+/** The count of a slice of which something is held, under its key. */
+interface HeldSlice extends SliceCount {
+  key: string
+}
 
 /** A load that may answer with rows as they were before something was released. */
 export type OpenLoad = number
@@ -39,7 +46,7 @@ export type OpenLoad = number
  */
 export class Held {
   readonly #held = new Map<string, HeldAction>()
-  readonly #bySlice = new Map<string, SliceCount>()
+  readonly #bySlice = new Map<string, HeldSlice>()
   readonly #tombstones = new Map<string, number>()
   readonly #open = new Set<OpenLoad>()
   readonly #reserved = new Set<string>()
@@ -81,16 +88,20 @@ export class Held {
     }
   }
 
-  /** Holds a row that a load brought; false where it is held already or was released after the load was asked. */
-  admit(row: ActionRow): HeldAction | null {
+  /** Holds a row that a load brought; null where it is held already or was released after the load was asked. */
+  admit(row: ActionRow, key = sliceKey(row)): HeldAction | null {
     if (this.#held.has(row.id) || this.#tombstones.has(row.id)) return null
     if (this.#reserved.has(row.id) || this.#untold.has(row.id)) return null
+    const slice = this.#slice(key)
+    slice.all++
+    slice.unanswered++
     const held: HeldAction = {
       id: row.id,
       p: row.p,
       lane: row.lane,
       place: 'queued',
       row,
+      slice,
       wireUntil: null,
       leaveUntil: null,
       isLost: false,
@@ -98,13 +109,6 @@ export class Held {
     }
     this.#held.set(row.id, held)
     this.#bytes += row.parameters.length
-    const key = sliceKey(row)
-    const slice = this.#bySlice.get(key)
-    if (slice === undefined) this.#bySlice.set(key, { all: 1, unanswered: 1 })
-    else {
-      slice.all++
-      slice.unanswered++
-    }
     return held
   }
 
@@ -113,11 +117,10 @@ export class Held {
     if (held === undefined) return
     this.#held.delete(id)
     this.#bytes -= held.row.parameters.length
-    const key = sliceKey(held)
-    const slice = this.#bySlice.get(key)!
+    const { slice } = held
     slice.all--
     if (held.place !== 'result-waiting') slice.unanswered--
-    if (slice.all === 0) this.#bySlice.delete(key)
+    if (slice.all === 0) this.#bySlice.delete(slice.key)
     this.#bury(id)
   }
 
@@ -152,13 +155,12 @@ export class Held {
   answered(held: HeldAction): void {
     held.place = 'result-waiting'
     held.wireUntil = null
-    const slice = this.#bySlice.get(sliceKey(held))
-    if (slice !== undefined && this.#held.get(held.id) === held) slice.unanswered--
+    if (this.#held.get(held.id) === held) held.slice.unanswered--
   }
 
-  /** How many are held of one partition's part of a lane, and how many of those are still to be sent or answered. */
-  countInSlice(slice: { p: number; lane: string }): SliceCount {
-    return this.#bySlice.get(sliceKey(slice)) ?? NONE
+  /** What is held of the slice with this key. */
+  countInSlice(key: string): SliceCount {
+    return this.#bySlice.get(key) ?? NONE
   }
 
   /** Forgets everything, as a worker does that was buried; the new owners load it again. */
@@ -166,6 +168,15 @@ export class Held {
     const all = [...this.#held.values()]
     for (const held of all) this.release(held.id)
     return all
+  }
+
+  #slice(key: string): HeldSlice {
+    let slice = this.#bySlice.get(key)
+    if (slice === undefined) {
+      slice = { key, all: 0, unanswered: 0 }
+      this.#bySlice.set(key, slice)
+    }
+    return slice
   }
 
   // Without an open load nobody can bring the row as it was, so nothing needs remembering.
@@ -177,4 +188,5 @@ export class Held {
   }
 }
 
+/** The name of one partition's part of a lane. */
 export const sliceKey = (slice: { p: number; lane: string }): string => `${slice.p}:${slice.lane}`

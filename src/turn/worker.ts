@@ -1,5 +1,6 @@
 import type { Timer } from '../clock.ts'
 import { Lanes } from '../dispatch/lanes.ts'
+import type { LaneSlice } from '../ledger/lanes-due.ts'
 import { isBadData } from '../ledger/transaction.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Nudge } from '../mailbox/nudge.ts'
@@ -93,12 +94,14 @@ export class Worker {
   /** Hints from the mailbox, or from this process itself. */
   hint(nudges: readonly Nudge[]): void {
     const { agenda, feeder, ownership } = this.#engine
+    const lanes: LaneSlice[] = []
     for (const nudge of nudges) {
       if (!ownership.owns(nudge.p)) continue
-      if (nudge.kind === 'lane') feeder.look(nudge)
+      if (nudge.kind === 'lane') lanes.push(nudge)
       else if (nudge.kind === 'fact') agenda.hintFacts(nudge.p)
       else agenda.hintEvents(nudge.p)
     }
+    if (lanes.length > 0) feeder.lookAtAll(lanes)
   }
 
   owns(p: number): boolean {

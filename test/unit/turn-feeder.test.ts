@@ -1,0 +1,112 @@
+import { expect } from 'chai'
+import { accepted } from '../../actors/action.ts'
+import { systemClock } from '../../src/clock.ts'
+import { Lanes } from '../../src/dispatch/lanes.ts'
+import type { SliceAsk } from '../../src/ledger/lanes-due.ts'
+import type { ActionRow } from '../../src/ledger/rows.ts'
+import type { Engine } from '../../src/turn/engine.ts'
+import { Feeder } from '../../src/turn/feeder.ts'
+import { Held, type HeldAction } from '../../src/turn/held.ts'
+import { Wanting } from '../../src/turn/wanting.ts'
+
+const slice = (i: number) => ({ p: i % 64, lane: String(i) })
+
+/** A worker whose ledger has one due action in each of so many lanes; `sent` takes from the lanes what it is asked for. */
+function fed(count: number) {
+  const due = new Map(Array.from({ length: count }, (_, i) => [String(i), rowOf(i)]))
+  const held = new Held()
+  const lanes = new Lanes<HeldAction>(1_000_000)
+  let loads = 0
+  const engine = {
+    held,
+    lanes,
+    clock: systemClock,
+    isSending: true,
+    ownership: { owns: () => true, list: () => [] },
+    registry: { byIds: async () => new Map(), cached: () => undefined },
+    ledger: {
+      async dueInLanes(asks: readonly SliceAsk[]) {
+        loads++
+        return asks.flatMap((ask) => (ask.after === null ? [due.get(ask.lane)!] : []))
+      },
+    },
+    pump: () => undefined,
+  } as unknown as Engine
+  const feeder = new Feeder(() => engine)
+  return { feeder, held, lanes, loads: () => loads }
+}
+
+const rowOf = (i: number) =>
+  ({ ...slice(i), id: `ea_${i}`, parameters: '{}', state: accepted(0, 1) }) as ActionRow
+
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('what is loaded', () => {
+  it('is no more than a while of sending where there are many lanes, and the rest follows as they are sent', async () => {
+    const { feeder, held, lanes } = fed(5_000)
+    feeder.lookAtAll(Array.from({ length: 5_000 }, (_, i) => slice(i)))
+    await settled()
+    expect(held.size).to.be.within(1_000, 1_600)
+    const seen = new Set<string>()
+    for (let rounds = 0; seen.size < 5_000 && rounds < 50; rounds++) {
+      for (let next = lanes.next(); next !== null; next = lanes.next()) {
+        seen.add(next.id)
+        lanes.done(next, false)
+        held.release(next.id)
+      }
+      feeder.refill()
+      await settled()
+    }
+    expect(seen.size).to.equal(5_000)
+  })
+
+  it('goes on past lanes that are passed over, which nobody waits behind', async () => {
+    const { feeder, held, lanes } = fed(3_000)
+    feeder.lookAtAll(Array.from({ length: 3_000 }, (_, i) => slice(i)))
+    await settled()
+    lanes.next(() => false)
+    feeder.refill()
+    await settled()
+    lanes.next(() => false)
+    feeder.refill()
+    await settled()
+    expect(held.size).to.equal(3_000)
+  })
+
+  it('is asked for together where many lanes are named at once', async () => {
+    const { feeder, held, loads } = fed(500)
+    feeder.lookAtAll(Array.from({ length: 500 }, (_, i) => slice(i)))
+    await settled()
+    expect([held.size, loads()]).to.deep.equal([500, 1])
+  })
+})
+
+describe('slices that want to be loaded', () => {
+  const three = (isHeld: (name: string) => boolean) => {
+    const wanting = new Wanting(isHeld)
+    for (const name of ['a', 'b', 'c', 'a']) wanting.add(name)
+    return wanting
+  }
+
+  it('stand apart by whether anything of them is held, each once and in their order', () => {
+    const wanting = three((name) => name === 'b')
+    expect([[...wanting.fresh()], [...wanting.more()], wanting.size]).to.deep.equal([['a', 'c'], ['b'], 3])
+  })
+
+  it('change sides when what is held changes', () => {
+    const held = new Set(['b'])
+    const wanting = three((name) => held.has(name))
+    held.delete('b')
+    held.add('a')
+    expect([...wanting.more()]).to.deep.equal([])
+    expect([...wanting.fresh()]).to.deep.equal(['c', 'b'])
+    expect([...wanting.more()]).to.deep.equal(['a'])
+  })
+
+  it('stand behind the others once they had their turn', () => {
+    const wanting = three(() => false)
+    wanting.again('a')
+    wanting.delete('b')
+    expect([...wanting.fresh()]).to.deep.equal(['c', 'a'])
+  })
+})
