@@ -53,6 +53,6 @@ export function letGo(engine: Engine, partitions: readonly number[]): { id: stri
     engine.held.lose(action)
   }
   // Told at once, and not by the next turn: the sooner its next owner knows, the better.
-  engine.lost.add(engine.agenda.takeLost())
+  engine.lost.add([...engine.agenda.takeLost(), ...engine.oneByOne.takeLost()])
   return onWire
 }

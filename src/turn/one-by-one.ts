@@ -73,7 +73,6 @@ export class OneByOne {
     const { clock, ledger, lanes, ownership, pump } = this.#engine()
     const end = clock.monotonicMs() + PASS_MS
     while (clock.monotonicMs() < end) {
-      this.#dropLost()
       const suspect = this.#unfinished ?? (await ledger.suspects.take(ownership.id, this.#ask()))
       if (suspect === null) return this.#nothingFound()
       if (!(await this.#turnOf(suspect))) return
@@ -103,11 +102,12 @@ export class OneByOne {
     }
   }
 
-  /** What went to another owner meanwhile is not ours to ask about; what came of it is to be told. */
-  #dropLost(): void {
-    this.#engine().lost.add(this.#results.filter(({ held }) => held.isLost))
+  /** Gives up what went to another owner: what came of its POSTs is to be told. */
+  takeLost(): Result[] {
+    const lost = this.#results.filter(({ held }) => held.isLost)
     this.#results = this.#results.filter(({ held }) => !held.isLost)
     this.#asks = this.#asks.filter((held) => !held.isLost)
+    return lost
   }
 
   /** False where this worker turns out to be dead. */

@@ -29,6 +29,8 @@ export class Ownership {
   #id: string
   #owned = new Set<number>()
   #suspectPartitions = new Set<number>()
+  /** + 1 each time something was lost: what was asked before is not to be believed. */
+  #losses = 0
   #session: OwnershipSession | undefined
   #beatAt = Number.NEGATIVE_INFINITY
   /** The end of the beat, by both clocks: the one stops in a suspended machine, the other can be set. */
@@ -85,6 +87,7 @@ export class Ownership {
 
   /** Forgets partitions that a turn's fence no longer showed. */
   lose(partitions: readonly number[]): void {
+    this.#losses++
     for (const p of partitions) this.#owned.delete(p)
   }
 
@@ -222,10 +225,10 @@ export class Ownership {
   /** Takes over what the ledger says is owned: what was claimed just now, or before by a claim whose answer was lost. */
   async #learn(session: OwnershipSession): Promise<void> {
     const { log, onClaimed } = this.#options
-    const id = this.#id
+    const [id, losses] = [this.#id, this.#losses]
     const owned = await session.owned(id)
-    // Buried and born again meanwhile: this is what another worker owned.
-    if (id !== this.#id) return
+    // Buried meanwhile, or born again: this is what the worker owned before.
+    if (id !== this.#id || losses !== this.#losses) return
     this.#suspectPartitions = new Set(owned.filter(({ isSuspect }) => isSuspect).map(({ p }) => p))
     const claimed = owned.map(({ p }) => p).filter((p) => !this.#owned.has(p))
     if (claimed.length === 0) return

@@ -6,6 +6,7 @@ import { Agenda, type Result } from '../../src/turn/agenda.ts'
 import { letGo } from '../../src/turn/disown.ts'
 import type { Engine } from '../../src/turn/engine.ts'
 import { Held, type HeldAction, type Place } from '../../src/turn/held.ts'
+import { OneByOne } from '../../src/turn/one-by-one.ts'
 
 /** A worker that holds one action of partition 1 at each place, and one of partition 2. */
 function holding(): { engine: Engine; held: Held; told: string[] } {
@@ -21,7 +22,11 @@ function holding(): { engine: Engine; held: Held; told: string[] } {
   hold('elsewhere', 2, 'on-wire', performance.now() + 5_000)
   const told: string[] = []
   const lost = { add: (results: readonly Result[]) => told.push(...results.map((result) => result.held.id)) }
-  const engine = { held, lanes, agenda: new Agenda(), lost, clock: systemClock } as unknown as Engine
+  const oneByOne = new OneByOne(() => engine)
+  // Partition 1 is a suspect one, and 2 is not.
+  const ownership = { hasSuspects: true, isSuspect: (p: number) => p === 1 }
+  const parts = { held, lanes, agenda: new Agenda(), lost, oneByOne, ownership, clock: systemClock }
+  const engine = parts as unknown as Engine
   return { engine, held, told }
 }
 
@@ -59,5 +64,17 @@ describe('partitions that are let go', () => {
       held.told(id)
       expect(held.admit(rows.get(id)!)).to.not.equal(null)
     }
+  })
+
+  it('are told at once too where the result waits for a turn of its own', () => {
+    const { engine, held, told } = holding()
+    for (const id of ['result-waiting', 'elsewhere'])
+      engine.agenda.addResult({ held: held.get(id)! } as Result)
+    const work = engine.agenda.take()
+    engine.oneByOne.setAside(work)
+    expect(work.results.map((result) => result.held.id)).to.deep.equal(['elsewhere'])
+    letGo(engine, [1])
+    expect(told).to.deep.equal(['result-waiting'])
+    expect(engine.oneByOne.isWaiting).to.equal(false)
   })
 })
