@@ -6,6 +6,7 @@ import { VolleyError } from '../errors.ts'
 import { requireDatabase } from '../ledger/database.ts'
 import { createKey, findKey } from '../ledger/keys.ts'
 import { Ledger } from '../ledger/ledger.ts'
+import { requireRedis } from '../mailbox/check.ts'
 import { Child } from './children.ts'
 import {
   lockHome,
@@ -75,6 +76,7 @@ async function bringUp(
   const unlock = await lockHome(config.home)
   started.push(async () => unlock())
   await requirePort(host, port)
+  if (config.redisUrl !== null) await requireRedis(config.redisUrl, config.redisTls)
   const url = `http://${reachable(host)}:${port}`
   const redisProgram = config.redisUrl === null ? programOfRedis(config, say) : null
   const databaseUrl =

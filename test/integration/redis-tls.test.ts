@@ -1,25 +1,12 @@
-import { Writable } from 'node:stream'
 import { expect } from 'chai'
-import { pino } from 'pino'
 import { readConfig } from '../../src/config.ts'
 import { eventually } from '../support/eventually.ts'
+import { heardLog } from '../support/heard-log.ts'
 import { Installation } from '../support/installation.ts'
 import { Mailboxes } from '../support/mailboxes.ts'
 import { Receiver } from '../support/receiver.ts'
 import { asked, type Certificates, certificates, portOf, redisWith } from '../support/redis-servers.ts'
 import { sentAtOnce } from '../support/sent-at-once.ts'
-
-/** A log and what was written to it. */
-function heardLog() {
-  const lines: Record<string, unknown>[] = []
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      lines.push(JSON.parse(String(chunk)))
-      done()
-    },
-  })
-  return { lines, log: pino({ level: 'info' }, stream) }
-}
 
 describe('a Redis that speaks TLS and wants a certificate', function () {
   this.timeout(60_000)

@@ -24,7 +24,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   turn: ['actors', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   upkeep: ['ledger', '*'],
   http: ['actors', 'connectors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
-  local: ['documents', 'ledger', '*'],
+  local: ['documents', 'ledger', 'mailbox', '*'],
   demo: ['local', '*'],
   command: ['ledger', '*'],
   'mikro-orm.config.ts': ['ledger', '*'],
