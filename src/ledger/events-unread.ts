@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg'
+import type { EventKind } from './accept-events.ts'
 
 /** An event as its partition's owner reads it; times in ms since the epoch. */
 export interface StoredEvent {
@@ -8,11 +9,18 @@ export interface StoredEvent {
   seq: string
   p: number
   tenant: string
+  kind: EventKind
   userId: string
+  /** Whether `userId` is the id of a visitor who is no user yet. */
+  isAnonymous: boolean
   type: string
   data: Record<string, unknown>
   time: number
+  receivedAt: number
+  source: string
   test: boolean
+  /** False: no rule is asked. */
+  decides: boolean
   /** False while an older transaction still runs, which may yet insert an event that comes before this one. */
   isReady: boolean
 }
@@ -28,8 +36,9 @@ export interface Mark {
 // look again soon; they end the partition's page, since the order is by transaction.
 const READ = `
 select e.* from unnest($1::smallint[]) o(p) join mark m using (p), lateral (
-  select id, xid::text as xid, seq, p, tenant, user_id as "userId", type, data,
-         (date_part('epoch', time) * 1000)::float8 as time, test,
+  select id, xid::text as xid, seq, p, tenant, kind, user_id as "userId", is_anonymous as "isAnonymous", type, data,
+         (date_part('epoch', time) * 1000)::float8 as time,
+         (date_part('epoch', received_at) * 1000)::float8 as "receivedAt", source, test, decides,
          xid < pg_snapshot_xmin(pg_current_snapshot()) as "isReady"
   from event where p = o.p and (event.xid, event.seq) > (m.xid, m.seq)
   order by event.xid, event.seq limit $2) e`

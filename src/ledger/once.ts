@@ -41,21 +41,28 @@ export async function takeKey(client: ClientBase, once: OnceKey, answer: unknown
   }
 }
 
-/** Takes many keys that carry no answer; gives those that were not taken before. */
+/** A key whose repeats get no answer of their own; a scope has no space in it. */
+export type UntoldKey = Pick<OnceKey, 'scope' | 'key'>
+
+/** Takes many keys that carry no answer; gives those that were not taken before, each as its scope, a space and its key. */
 export async function takeKeys(
   client: ClientBase,
   tenant: string,
-  scope: string,
-  keys: readonly string[],
+  keys: readonly UntoldKey[],
 ): Promise<Set<string>> {
   if (keys.length === 0) return new Set()
   // In one order everywhere: two requests that share keys wait for each other in turn, never in a circle.
-  const { rows } = await client.query<{ key: string }>({
+  const sorted = [...keys].sort((one, other) =>
+    one.scope === other.scope ? compare(one.key, other.key) : compare(one.scope, other.scope),
+  )
+  const { rows } = await client.query<UntoldKey>({
     name: 'once-take-many',
     text: `insert into dedupe (tenant, scope, key)
-           select $1, $2, key from unnest($3::text[]) with ordinality as x(key, ord) order by ord
-           on conflict do nothing returning key`,
-    values: [tenant, scope, [...keys].sort()],
+           select $1, scope, key from unnest($2::text[], $3::text[]) with ordinality as x(scope, key, ord) order by ord
+           on conflict do nothing returning scope, key`,
+    values: [tenant, sorted.map(({ scope }) => scope), sorted.map(({ key }) => key)],
   })
-  return new Set(rows.map((row) => row.key))
+  return new Set(rows.map(({ scope, key }) => `${scope} ${key}`))
 }
+
+const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0)

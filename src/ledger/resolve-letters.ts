@@ -157,8 +157,9 @@ async function startTimers(client: PoolClient, id: string): Promise<void> {
 /** The reading mark has passed the event, so a copy is read in its stead. */
 async function repeatEvent(client: PoolClient, id: string): Promise<LookAt> {
   const { rows } = await client.query<{ p: number }>(
-    `insert into event (id, p, tenant, user_id, type, data, time, source, test)
-     select $2, p, tenant, user_id, type, data, time, source, test from event where id = $1 returning p`,
+    `insert into event (id, p, tenant, kind, user_id, is_anonymous, type, data, time, dedupe_id, source, test, decides)
+     select $2, p, tenant, kind, user_id, is_anonymous, type, data, time, dedupe_id, source, test, decides
+     from event where id = $1 returning p`,
     [id, newId('ev')],
   )
   const event = rows[0]

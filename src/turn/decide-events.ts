@@ -49,6 +49,8 @@ function decideOne(
 ): void {
   const types = loaded.types.get(event.tenant) ?? new Map<string, RegisteredType>()
   const shadow = loaded.inShadow.has(event.tenant)
+  // What only becomes known asks for nothing.
+  if (event.kind !== 'event' || !event.decides) return
   for (const { decision, action } of decideEvent({ event, rules: rules.forEvent(event.type), types })) {
     const type = action === null ? undefined : types.get(action.typeName)
     const row =

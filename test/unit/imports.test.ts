@@ -20,7 +20,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   connectors: ['connectors', '*'],
   dispatch: ['*'],
   mailbox: ['*'],
-  ledger: ['actors', 'mikro-orm.config.ts', '*'],
+  ledger: ['actors', 'connectors', 'mikro-orm.config.ts', '*'],
   turn: ['actors', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   upkeep: ['ledger', '*'],
   http: ['actors', 'connectors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],

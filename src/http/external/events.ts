@@ -55,7 +55,7 @@ export const postEvents = route({
   async handler({ body, caller, deps }) {
     const { usable, rejected } = judge(body.events, caller, deps.config.partitions)
     if (usable.length === 0) throw new VolleyError('no_usable_event', undefined, { details: flat(rejected) })
-    const origin = { tenant: caller.tenant, source: 'api', test: caller.mode === 'test' }
+    const origin = { tenant: caller.tenant, source: 'api', test: caller.mode === 'test', decides: true }
     const fresh = await deps.backlog.pass(caller.tenant, mayAct(usable, caller, deps), () =>
       acceptEvents(deps.ledger.pool, origin, usable),
     )
@@ -98,7 +98,9 @@ function judge(
     usable.push({
       id: newId('ev'),
       p: partitionOfUser(caller.tenant, event.user_id, partitions),
+      kind: 'event',
       userId: event.user_id,
+      isAnonymous: false,
       type: event.type,
       data: JSON.stringify(event.data ?? {}),
       time,
