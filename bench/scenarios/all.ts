@@ -1,4 +1,5 @@
 import { doubles } from './doubles.ts'
+import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { flooding, hanging } from './neighbours.ts'
 import type { Scenario } from './scenario.ts'
@@ -12,6 +13,7 @@ import { workers } from './workers.ts'
 export const scenarios: readonly Scenario[] = [
   throughput,
   latency,
+  ingest,
   tenants,
   sleeping,
   hanging,
