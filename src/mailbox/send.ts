@@ -4,8 +4,8 @@ import type { Connection } from './connect.ts'
 import { EXPIRE_SECONDS, streamsOf } from './keys.ts'
 import type { Nudge, Nudger } from './nudge.ts'
 
-/** Entries a stream may hold; a paused worker's mailbox is cut, not grown. */
-const STREAM_MAX = 20_000
+/** Entries a stream may hold, some seconds' worth; the mailbox of a worker that stands still is cut, not grown. */
+const STREAM_MAX = 5_000
 /** Nudges that may wait here, and for one stream: more are dropped, since the sweep finds what they mean. */
 const WAITING_MAX = 5_000
 /** How old the map of owners may be before it is read again. */

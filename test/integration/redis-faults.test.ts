@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { PrivateServer } from '../../src/local/server.ts'
 import { streamsOf } from '../../src/mailbox/keys.ts'
@@ -164,6 +164,30 @@ describe('nudges, when something befalls Redis,', function () {
     expect(await boxes.flows()).to.be.below(BACK_MS)
     const clients = await on(next, (client) => client.client('LIST'))
     expect(String(clients).match(/cmd=(xread|xadd|expire)/g)).to.have.length.of.at.least(4)
+  })
+
+  it('are dropped while it has no memory left, and flow when it has again', async () => {
+    await using boxes = new Mailboxes({ url: redis.url, workers: WORKERS })
+    await boxes.flows()
+    await ask((client) => client.config('SET', 'maxmemory', '1'))
+    const lost = await boxes.nudged(WORKERS, 300).catch(String)
+    expect(lost).to.match(/did not hear/)
+    expect(boxes.mailer.waiting).to.equal(0)
+    await ask((client) => client.config('SET', 'maxmemory', '0'))
+    expect(await boxes.flows()).to.be.below(1_000)
+  })
+
+  it('to a worker that stands still are cut, and the oldest go first', async () => {
+    await using boxes = new Mailboxes({ url: redis.url, workers: ['asleep'] })
+    await boxes.flows()
+    await boxes.stopReading()
+    for (let lane = 0; lane < 12_000; lane++) {
+      boxes.mailer.nudge([{ kind: 'lane', p: 0, lane: `${lane}` }])
+      // An entry each.
+      while (boxes.mailer.waiting > 0 || boxes.unanswered > 0) await nextTurn()
+    }
+    const left = await ask((client) => client.xlen(streamsOf('asleep').lo))
+    expect(left).to.be.within(5_000, 5_500)
   })
 
   it('leave nothing behind for workers that are gone', async () => {

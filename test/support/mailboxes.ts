@@ -72,8 +72,12 @@ export class Mailboxes {
     return performance.now() - began
   }
 
-  async stop(): Promise<void> {
+  async stopReading(): Promise<void> {
     await Promise.all(this.#boxes.map((box) => box.stop()))
+  }
+
+  async stop(): Promise<void> {
+    await this.stopReading()
     this.#redis.disconnect()
   }
 
