@@ -11,6 +11,7 @@ import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
 import { countBacklog } from './ledger/backlog.ts'
 import { engineLedger } from './ledger/engine-ledger.ts'
+import { Intake } from './ledger/intake.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
@@ -83,7 +84,8 @@ export async function startWeb(
     limitOf: (tenant) => tenants.backlogMaxOf(tenant) ?? config.backlogMax,
     now: () => performance.now(),
   })
-  const deps = { ledger, registry, tenants, backlog, nudger, log, config, secrets, guard, rules }
+  const intake = new Intake(ledger.pool)
+  const deps = { ledger, intake, registry, tenants, backlog, nudger, log, config, secrets, guard, rules }
   const server = createServer({ deps, routes, ...hooks })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

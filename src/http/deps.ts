@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import type { AddressGuard } from '../dispatch/guard.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
+import type { Intake } from '../ledger/intake.ts'
 import type { Caller, Operator } from '../ledger/keys.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { SecretBox } from '../ledger/secrets.ts'
@@ -15,6 +16,7 @@ export type { Caller, Operator }
 /** What the web process gives its handlers; built once, in app.ts. */
 export interface WebDeps {
   ledger: Ledger
+  intake: Intake
   registry: TypeRegistry
   tenants: TenantRegistry
   backlog: BacklogGate

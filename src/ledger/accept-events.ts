@@ -1,6 +1,4 @@
-import type { ClientBase, Pool } from 'pg'
-import { takeKeys, type UntoldKey } from './once.ts'
-import { inTransaction } from './transaction.ts'
+import type { Pool } from 'pg'
 
 /** What a row of `event` says of a person; see canonical-events.ts. `merge` comes from a turn alone. */
 export type EventKind = 'event' | 'traits' | 'join' | 'delete' | 'merge'
@@ -32,73 +30,117 @@ export interface EventOrigin {
   decides: boolean
 }
 
-// The default of seq is drawn row by row in this order, so a user's events keep the order of their request.
-const INSERT = `
-insert into event (id, p, tenant, kind, user_id, is_anonymous, type, data, time, dedupe_id, source, test, decides)
-select id, p, $1, kind, user_id, is_anonymous, type, data::json, coalesce(to_timestamp(time / 1000), now()), dedupe_id,
-       $2, $3, $4
-from unnest($5::text[], $6::smallint[], $7::text[], $8::text[], $9::bool[], $10::text[], $11::text[], $12::float8[],
-            $13::text[])
-  with ordinality as x(id, p, kind, user_id, is_anonymous, type, data, time, dedupe_id, ord)
-order by ord`
-
-async function insertEvents(client: ClientBase | Pool, origin: EventOrigin, events: readonly NewEvent[]) {
-  if (events.length === 0) return
-  await client.query({
-    name: 'insert-events',
-    text: INSERT,
-    values: [
-      origin.tenant,
-      origin.source,
-      origin.test,
-      origin.decides,
-      events.map((event) => event.id),
-      events.map((event) => event.p),
-      events.map((event) => event.kind),
-      events.map((event) => event.userId),
-      events.map((event) => event.isAnonymous),
-      events.map((event) => event.type),
-      events.map((event) => event.data),
-      events.map((event) => event.time),
-      events.map((event) => event.onceId),
-    ],
-  })
+/** The events of one request, in the order in which they were sent. */
+export interface EventRequest {
+  origin: EventOrigin
+  events: readonly NewEvent[]
 }
 
-/** Commits events in their order and gives those that were new: an id seen before, or twice here, counts once. */
+const ROWS = `
+unnest($5::text[], $6::smallint[], $7::text[], $8::text[], $9::bool[], $10::text[], $11::text[], $12::float8[],
+       $13::text[], $14::smallint[])
+  with ordinality as x(id, p, kind, user_id, is_anonymous, type, data, time, dedupe_id, o, ord)`
+
+const KEY = `($1::uuid[])[o], ($2::text[])[o] || ':' || kind || case when ($3::bool[])[o] then ':test' else '' end, dedupe_id`
+
+// The default of seq is drawn row by row in this order, so a user's events keep the order in which they were sent. What
+// the rows of a request share is looked up by its number.
+const insertFrom = (source: string) => `
+insert into event (id, p, tenant, kind, user_id, is_anonymous, type, data, time, dedupe_id, source, test, decides)
+select id, p, ($1::uuid[])[o], kind, user_id, is_anonymous, type, data::json, coalesce(to_timestamp(time / 1000), now()),
+       dedupe_id, ($2::text[])[o], ($3::bool[])[o], ($4::bool[])[o]
+from ${source} order by ord`
+
+const INSERT = insertFrom(ROWS)
+
+// One statement, so that a process that stands still holds no key while it does. The keys are taken in one order
+// everywhere: two that share some wait for each other in turn, never in a circle. They are compared in a list, since a
+// join of parameters is planned for ten rows.
+const INSERT_ONCE = `
+with x as materialized (select * from ${ROWS}), taken as (
+  insert into dedupe (tenant, scope, key)
+  select tenant, scope, key from (select ${KEY} from x where dedupe_id is not null) as k(tenant, scope, key)
+  order by tenant, scope collate "C", key collate "C"
+  on conflict do nothing returning tenant, scope, key)
+${insertFrom(`x where dedupe_id is null or (${KEY}) in (select tenant, scope, key from taken)`)} returning id`
+
+/** Commits one request; gives its events that were new: an id seen before, or twice here, counts once. */
 export async function acceptEvents(
   pool: Pool,
   origin: EventOrigin,
   events: readonly NewEvent[],
 ): Promise<readonly NewEvent[]> {
-  const firsts = firstOfEachId(events)
-  const keys = firsts.flatMap((event) => onceKeyOf(origin, event) ?? [])
-  if (keys.length === 0) {
-    await insertEvents(pool, origin, firsts)
-    return firsts
-  }
-  return inTransaction(pool, async (client) => {
-    const taken = await takeKeys(client, origin.tenant, keys)
-    const fresh = firsts.filter((event) => {
-      const key = onceKeyOf(origin, event)
-      return key === null || taken.has(`${key.scope} ${key.key}`)
-    })
-    await insertEvents(client, origin, fresh)
-    return fresh
-  })
+  const [fresh] = await commitEvents(pool, [{ origin, events }])
+  return fresh!
 }
 
-// What a test key sends must not make a live event look like a repeat.
-const onceKeyOf = ({ source, test }: EventOrigin, { kind, onceId }: NewEvent): UntoldKey | null =>
-  onceId === null ? null : { scope: `${source}:${kind}${test ? ':test' : ''}`, key: onceId }
+/** Commits the events of several requests in their order, all or none; gives those of each that were new. */
+export async function commitEvents(
+  pool: Pool,
+  requests: readonly EventRequest[],
+): Promise<(readonly NewEvent[])[]> {
+  const firsts = firstOfEachId(requests)
+  const rows = firsts.flat()
+  if (rows.length === 0) return firsts
+  const values = valuesOf(requests, firsts)
+  if (rows.every(({ onceId }) => onceId === null)) {
+    await pool.query({ name: 'insert-events', text: INSERT, values })
+    return firsts
+  }
+  const inserted = await pool.query<{ id: string }>({
+    name: 'insert-events-once',
+    text: INSERT_ONCE,
+    values,
+  })
+  if (inserted.rows.length === rows.length) return firsts
+  const fresh = new Set(inserted.rows.map(({ id }) => id))
+  return firsts.map((events) => events.filter(({ id }) => fresh.has(id)))
+}
 
-function firstOfEachId(events: readonly NewEvent[]): NewEvent[] {
+function valuesOf(requests: readonly EventRequest[], firsts: readonly (readonly NewEvent[])[]): unknown[] {
+  const rows = firsts.flat()
+  const { origins, numbers } = numbered(requests)
+  return [
+    origins.map(({ tenant }) => tenant),
+    origins.map(({ source }) => source),
+    origins.map(({ test }) => test),
+    origins.map(({ decides }) => decides),
+    rows.map((event) => event.id),
+    rows.map((event) => event.p),
+    rows.map((event) => event.kind),
+    rows.map((event) => event.userId),
+    rows.map((event) => event.isAnonymous),
+    rows.map((event) => event.type),
+    rows.map((event) => event.data),
+    rows.map((event) => event.time),
+    rows.map((event) => event.onceId),
+    firsts.flatMap((events, i) => events.map(() => numbers[i])),
+  ]
+}
+
+/** The origins of these requests, each once, and the number of each request's, from 1. */
+function numbered(requests: readonly EventRequest[]): { origins: EventOrigin[]; numbers: number[] } {
+  const known = new Map<string, { number: number; origin: EventOrigin }>()
+  const numbers = requests.map(({ origin }) => {
+    const key = `${origin.tenant} ${origin.source} ${origin.test} ${origin.decides}`
+    const entry = known.get(key) ?? { number: known.size + 1, origin }
+    known.set(key, entry)
+    return entry.number
+  })
+  return { origins: [...known.values()].map(({ origin }) => origin), numbers }
+}
+
+/** What is left of each request where an id counts once within its tenant, source, kind and mode. */
+function firstOfEachId(requests: readonly EventRequest[]): NewEvent[][] {
   const seen = new Set<string>()
-  return events.filter(({ kind, onceId }) => {
-    if (onceId === null) return true
-    const key = `${kind} ${onceId}`
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
+  return requests.map(({ origin, events }) => {
+    const scope = `${origin.tenant} ${origin.source} ${origin.test}`
+    return events.filter(({ kind, onceId }) => {
+      if (onceId === null) return true
+      const key = `${scope} ${kind} ${onceId}`
+      if (seen.has(key)) return false
+      seen.add(key)
+      return true
+    })
   })
 }

@@ -41,28 +41,40 @@ export async function takeKey(client: ClientBase, once: OnceKey, answer: unknown
   }
 }
 
-/** A key whose repeats get no answer of their own; a scope has no space in it. */
-export type UntoldKey = Pick<OnceKey, 'scope' | 'key'>
-
-/** Takes many keys that carry no answer; gives those that were not taken before, each as its scope, a space and its key. */
-export async function takeKeys(
-  client: ClientBase,
-  tenant: string,
-  keys: readonly UntoldKey[],
-): Promise<Set<string>> {
-  if (keys.length === 0) return new Set()
-  // In one order everywhere: two requests that share keys wait for each other in turn, never in a circle.
-  const sorted = [...keys].sort((one, other) =>
-    one.scope === other.scope ? compare(one.key, other.key) : compare(one.scope, other.scope),
-  )
-  const { rows } = await client.query<UntoldKey>({
-    name: 'once-take-many',
-    text: `insert into dedupe (tenant, scope, key)
-           select $1, scope, key from unnest($2::text[], $3::text[]) with ordinality as x(scope, key, ord) order by ord
-           on conflict do nothing returning scope, key`,
-    values: [tenant, sorted.map(({ scope }) => scope), sorted.map(({ key }) => key)],
-  })
-  return new Set(rows.map(({ scope, key }) => `${scope} ${key}`))
+/** A key with the answer that its repeats will get. */
+export interface AnsweredKey {
+  once: OnceKey
+  answer: unknown
 }
 
-const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0)
+/** Takes many keys for this transaction; gives those that were free. Of two that are the same, the first one takes it. */
+export async function takeAnsweredKeys(
+  client: ClientBase,
+  keys: readonly AnsweredKey[],
+): Promise<Set<OnceKey>> {
+  const firsts = new Map<string, AnsweredKey>()
+  for (const key of keys) if (!firsts.has(nameOf(key.once))) firsts.set(nameOf(key.once), key)
+  // In one order everywhere: two transactions that share keys wait for each other in turn, never in a circle.
+  const names = [...firsts.keys()].sort()
+  const sorted = names.map((name) => firsts.get(name)!)
+  const { rows } = await client.query<Pick<OnceKey, 'tenant' | 'scope' | 'key'>>({
+    name: 'once-take-many',
+    text: `insert into dedupe (tenant, scope, key, digest, answer)
+           select tenant, scope, key, digest, answer::json
+           from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::text[])
+             with ordinality as x(tenant, scope, key, digest, answer, ord) order by ord
+           on conflict do nothing returning tenant, scope, key`,
+    values: [
+      sorted.map(({ once }) => once.tenant),
+      sorted.map(({ once }) => once.scope),
+      sorted.map(({ once }) => once.key),
+      sorted.map(({ once }) => once.digest),
+      sorted.map(({ answer }) => JSON.stringify(answer)),
+    ],
+  })
+  return new Set(rows.map((row) => firsts.get(nameOf(row))!.once))
+}
+
+/** A scope has no space in it, and a key of it has its whole rest. */
+const nameOf = ({ tenant, scope, key }: Pick<OnceKey, 'tenant' | 'scope' | 'key'>) =>
+  `${tenant} ${scope} ${key}`

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import Type, { type Static } from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
-import { type Acceptance, acceptActions } from '../../ledger/accept-actions.ts'
+import type { Acceptance } from '../../ledger/accept-actions.ts'
 import type { NewAction } from '../../ledger/insert-actions.ts'
 import { type Earlier, findEarlier, type OnceKey } from '../../ledger/once.ts'
 import type { RegisteredType } from '../../ledger/type-registry.ts'
@@ -123,7 +123,7 @@ function accept<T>(
   answer: (acceptedAt: number) => T,
 ): Promise<Acceptance<T>> {
   const toSend = rows.filter(({ test, shadow }) => !test && !shadow).length
-  return deps.backlog.pass(caller.tenant, toSend, () => acceptActions(deps.ledger.pool, rows, once, answer))
+  return deps.backlog.pass(caller.tenant, toSend, () => deps.intake.actions(rows, once, answer))
 }
 
 type Judged =

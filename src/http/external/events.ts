@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import { acceptEvents, type NewEvent } from '../../ledger/accept-events.ts'
+import type { NewEvent } from '../../ledger/accept-events.ts'
 import { partitionOfUser } from '../../ledger/placement.ts'
 import type { Nudge } from '../../mailbox/nudge.ts'
 import type { Caller, WebDeps } from '../deps.ts'
@@ -57,7 +57,7 @@ export const postEvents = route({
     if (usable.length === 0) throw new VolleyError('no_usable_event', undefined, { details: flat(rejected) })
     const origin = { tenant: caller.tenant, source: 'api', test: caller.mode === 'test', decides: true }
     const fresh = await deps.backlog.pass(caller.tenant, mayAct(usable, caller, deps), () =>
-      acceptEvents(deps.ledger.pool, origin, usable),
+      deps.intake.events(origin, usable),
     )
     deps.nudger.nudge([...new Set(fresh.map(({ p }) => p))].map((p): Nudge => ({ kind: 'event', p })))
     return {

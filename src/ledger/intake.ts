@@ -1,0 +1,46 @@
+import type { Pool } from 'pg'
+import { type Acceptance, type ActionRequest, commitActions } from './accept-actions.ts'
+import { commitEvents, type EventOrigin, type EventRequest, type NewEvent } from './accept-events.ts'
+import { GroupCommit } from './group-commit.ts'
+import type { NewAction } from './insert-actions.ts'
+import type { OnceKey } from './once.ts'
+
+/** Some milliseconds of Postgres, and far from what makes one statement slow. */
+const ROWS_MAX = 1_000
+const FLIGHTS = { flightsMax: 4, patienceMs: 20 }
+
+/** What a web process accepts. Requests that come at the same time share a commit, and are answered after it. */
+export class Intake {
+  readonly #events: GroupCommit<EventRequest, readonly NewEvent[]>
+  readonly #actions: GroupCommit<ActionRequest<unknown>, Acceptance<unknown>>
+
+  constructor(pool: Pool) {
+    this.#events = new GroupCommit({
+      ...FLIGHTS,
+      commit: (requests) => commitEvents(pool, requests),
+      sizeOf: ({ events }) => events.length,
+      sizeMax: ROWS_MAX,
+    })
+    this.#actions = new GroupCommit({
+      ...FLIGHTS,
+      commit: (requests) => commitActions(pool, requests),
+      sizeOf: ({ rows }) => rows.length,
+      sizeMax: ROWS_MAX,
+    })
+  }
+
+  /** Commits events in their order and gives those that were new: an id seen before, or twice here, counts once. */
+  events(origin: EventOrigin, events: readonly NewEvent[]): Promise<readonly NewEvent[]> {
+    return this.#events.accept({ origin, events })
+  }
+
+  /** Commits actions, at most once where a key is given; `answer` is as in `acceptActions`. */
+  actions<T>(
+    rows: readonly NewAction[],
+    once: OnceKey | null,
+    answer: (acceptedAt: number) => T,
+  ): Promise<Acceptance<T>> {
+    // What comes back was made by the very `answer` that was handed in.
+    return this.#actions.accept({ rows, once, answer }) as Promise<Acceptance<T>>
+  }
+}
