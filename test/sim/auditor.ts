@@ -1,0 +1,263 @@
+import { ARROWS, type Status } from '../../actors/action.ts'
+import { SLEEP_LANE } from '../../src/ledger/timers.ts'
+import type { Step, Transition } from '../../src/ledger/transitions.ts'
+import { timersOf } from './lanes-model.ts'
+import type { Machine } from './machine.ts'
+import type { Reaction } from './plan.ts'
+import type { Postgres, Written } from './postgres.ts'
+import { type StoredAction, type Tables, timerKey } from './tables.ts'
+import { MAX_IN_FLIGHT, PARTITIONS, RATE } from './types.ts'
+import type { World } from './world.ts'
+
+/** One POST as the receivers saw it. */
+export interface Post {
+  action: string
+  type: string
+  machine: Machine
+  at: number
+  /** Null while it is on the wire; `definite`: the sender was told that the receiver did not act. */
+  end: { at: number; isDefinite: boolean } | null
+  reaction: Reaction
+}
+
+const ENDED: ReadonlySet<Status> = new Set(['completed', 'failed', 'expired'])
+/** Of results, of facts, and of deadlines in each partition. */
+const ROWS_A_TURN = 256 + 256 + 100 * PARTITIONS
+/** Within this an action of a healthy lane is sent, whatever else there is to do and even if nobody tells of it. */
+const SERVED_WITHIN_MS = 8_000
+/** The same after the last fault, when everything must first be buried, claimed and found. */
+const RECOVERED_WITHIN_MS = 35_000
+
+export interface AuditorOptions {
+  world: World
+  postgres: Postgres
+  /** No process, connection or server is disturbed in this run. */
+  isQuiet: boolean
+  /** Some run falls back to an older state of the ledger: what it forgot may happen again. */
+  fallsBack: boolean
+}
+
+/** Watches a run from outside, and writes down each breach of what docs/simulation.md says must always hold. */
+export class Auditor {
+  readonly breaches: string[] = []
+  readonly posts: Post[] = []
+  readonly #options: AuditorOptions
+  /** When the ledger last promised each worker that it lives, by the world's clock. */
+  readonly #beats = new Map<string, number>()
+  readonly #accepted = new Map<string, { type: string; dueAt: number; at: number }>()
+  /** When a client was told that its event is accepted. */
+  readonly #events = new Map<string, number>()
+  /** By action: the outcomes of which a client was told that they are recorded. */
+  readonly #outcomes = new Map<string, string[]>()
+
+  constructor(options: AuditorOptions) {
+    this.#options = options
+    options.postgres.onCommit = (written, before) => this.#committed(written, before)
+    options.postgres.onBeat = (worker, until) =>
+      this.#beats.set(worker, Math.max(until, this.#beats.get(worker) ?? 0))
+  }
+
+  breach(invariant: number, what: string): void {
+    const { world } = this.#options
+    this.breaches.push(`invariant ${invariant}, at ${Math.round(world.elapsedMs)} ms: ${what}`)
+  }
+
+  /** A client was told that an action is accepted. */
+  accepted(id: string, type: string, dueAt: number): void {
+    this.#accepted.set(id, { type, dueAt, at: this.#options.world.now })
+  }
+
+  /** A client was told that an event is accepted. */
+  eventAccepted(id: string): void {
+    this.#events.set(id, this.#options.world.now)
+  }
+
+  /** A client was told that its outcome is the action's. */
+  acknowledged(id: string, status: string): void {
+    const known = this.#outcomes.get(id) ?? []
+    this.#outcomes.set(id, [...known, status])
+    if (known.length > 0 && !this.#options.fallsBack)
+      this.breach(6, `two outcomes of ${id} were recorded: ${known.join(', ')} and ${status}`)
+  }
+
+  /** A POST begins. */
+  posted(post: Post, worker: string): void {
+    const { world, postgres, fallsBack, isQuiet } = this.#options
+    const { action, machine } = post
+    if (
+      this.posts.some((other) => other.action === action && other.machine === machine && other.end === null)
+    )
+      this.breach(2, `${action} is on the wire twice from ${machine.name}`)
+    if (world.now > (this.#beats.get(worker) ?? 0))
+      this.breach(3, `${worker} sends ${action} past the end of its beat`)
+    const stored = postgres.tables.actions.get(action)
+    if (stored !== undefined && ENDED.has(stored.row.state.status) && !fallsBack)
+      this.breach(2, `${action} is sent though it is ${stored.row.state.status}`)
+    if (stored !== undefined && isQuiet && postgres.tables.partitions.get(stored.row.p)?.owner !== worker)
+      this.breach(4, `${worker} sends ${action} of a partition that it does not own`)
+    if (post.type === 'once' && !fallsBack) this.#mustBeResolved(post)
+    this.#limits(post)
+    this.posts.push(post)
+  }
+
+  #mustBeResolved({ action }: Post): void {
+    const { postgres } = this.#options
+    const forcedAt = (postgres.tables.history.get(action) ?? []).findLast(({ kind }) => kind === 'retry')?.at
+    const earlier = this.posts.filter((post) => post.action === action && post.at >= (forcedAt ?? 0))
+    if (earlier.some(({ end }) => end === null || !end.isDefinite))
+      this.breach(7, `${action} is sent again though it may have been received`)
+  }
+
+  #limits({ type, at }: Post): void {
+    const { isQuiet } = this.#options
+    if (type === 'capped' && !this.#options.fallsBack) {
+      const live = this.posts.filter(
+        (post) => post.type === type && post.end === null && !post.machine.isPaused && !post.machine.isDead,
+      )
+      if (live.length >= MAX_IN_FLIGHT)
+        this.breach(7, `${live.length + 1} POSTs of a type with room for ${MAX_IN_FLIGHT}`)
+    }
+    if (type === 'paced' && isQuiet) {
+      const recent = this.posts.filter((post) => post.type === type && post.at > at - RATE.perMs + 1)
+      if (recent.length >= RATE.limit) this.breach(7, `${recent.length + 1} POSTs within ${RATE.perMs} ms`)
+    }
+  }
+
+  #committed(written: Written, tables: Tables): void {
+    const { worker, transitions } = written
+    if (tables.workers.get(worker)?.deadAt !== null) this.breach(4, `${worker} commits and is buried`)
+    if (transitions.length > ROWS_A_TURN) this.breach(9, `${transitions.length} rows in one turn`)
+    for (const transition of transitions) {
+      if (tables.partitions.get(transition.p)?.owner !== worker)
+        this.breach(4, `${worker} writes ${transition.id}, whose partition it does not own`)
+      this.#stepsFollow(transition, tables)
+      if (transition.next.status === 'expired') this.#nothingUnread(transition, written, tables)
+    }
+  }
+
+  #stepsFollow({ id, before, next, steps }: Transition, tables: Tables): void {
+    const stored = tables.actions.get(id)
+    if (stored?.row.state.version !== before.version)
+      this.breach(5, `${id} is at version ${stored?.row.state.version} and written from ${before.version}`)
+    let { status, version } = before
+    for (const step of steps) {
+      version++
+      if (step.version !== version || step.from !== status || !isArrow(step))
+        this.breach(5, `${id}: step ${step.version} (${step.kind}) goes from ${step.from} to ${step.to}`)
+      status = step.to
+    }
+    if (next.version !== version || next.status !== status)
+      this.breach(5, `${id} becomes ${next.status} by steps that lead to ${status}`)
+  }
+
+  #nothingUnread({ id }: Transition, { applied, fencedAt }: Written, tables: Tables): void {
+    const unread = [...tables.facts.values()].find(
+      (fact) => fact.actionId === id && fact.kind === 'outcome' && !fact.applied && fact.at < fencedAt,
+    )
+    if (unread !== undefined && !applied.some((fact) => fact.actionId === id && fact.kind === 'outcome'))
+      this.breach(6, `${id} expires though its outcome had been accepted`)
+  }
+
+  /** The run is over: faults stopped at `faultsEndedAt`, and everything had time to end. */
+  finish(faultsEndedAt: number): void {
+    const { postgres, isQuiet, fallsBack } = this.#options
+    for (const stored of postgres.tables.actions.values()) this.#hasEnded(stored, faultsEndedAt)
+    if (!fallsBack) this.#nothingLost()
+    this.#eventsInOrder()
+    this.#historyHasNoGaps()
+    this.#timersMatch()
+    for (const fact of postgres.tables.facts.values())
+      if (!fact.applied) this.breach(1, `the ${fact.kind} of ${fact.actionId} is never heard`)
+    for (const letter of postgres.tables.deadLetters.values())
+      this.breach(12, `a dead letter about ${letter.actionId}: ${letter.error}`)
+    if (isQuiet) this.#nothingTwice()
+  }
+
+  #hasEnded({ row }: StoredAction, faultsEndedAt: number): void {
+    const { id, type, state } = row
+    if (!ENDED.has(state.status)) this.breach(1, `${id} (${type}) is still ${state.status}`)
+    const accepted = this.#accepted.get(id)
+    if (type === 'flooded' || accepted === undefined) return
+    const history = this.#options.postgres.tables.history.get(id) ?? []
+    const first = this.posts.find((post) => post.action === id)
+    // What ended before it was sent, by a cancel or an outcome that came early, needed no sending.
+    const end = first?.at ?? history.at(-1)?.at ?? Number.POSITIVE_INFINITY
+    const isServed = first !== undefined || state.status !== 'expired'
+    if (!isServed && end - Math.max(accepted.dueAt, faultsEndedAt) > RECOVERED_WITHIN_MS)
+      this.breach(10, `${id} (${type}) expired and was never sent`)
+    const waited = end - Math.max(accepted.dueAt, accepted.at)
+    if (this.#options.isQuiet && type === 'quiet' && waited > SERVED_WITHIN_MS)
+      this.breach(10, `${id} waited ${Math.round(waited)} ms for its first POST`)
+  }
+
+  #nothingLost(): void {
+    const { actions } = this.#options.postgres.tables
+    for (const id of this.#accepted.keys())
+      if (!actions.has(id)) this.breach(1, `${id} was accepted and is gone`)
+    for (const [id, [status]] of this.#outcomes) {
+      const outcome = actions.get(id)?.row.state.outcome
+      if (outcome?.status !== status)
+        this.breach(6, `${id} has the outcome ${outcome?.status ?? 'none'}, and ${status} was recorded`)
+    }
+  }
+
+  /** One decision for each event, and each user's in the order of their events. */
+  #eventsInOrder(): void {
+    const { events, decisions } = this.#options.postgres.tables
+    const decided = [...decisions.values()].map(({ eventId }) => eventId!)
+    for (const id of events.keys()) {
+      const count = decided.filter((each) => each === id).length
+      if (count !== 1) this.breach(11, `${count} decisions about the event ${id}`)
+    }
+    for (const later of events.values())
+      for (const earlier of events.values()) {
+        // Only what was accepted before the other was sent has an order that anybody could know.
+        const isBefore = (this.#events.get(earlier.id) ?? Number.POSITIVE_INFINITY) < later.time
+        if (earlier.userId !== later.userId || !isBefore) continue
+        if (decided.indexOf(earlier.id) > decided.indexOf(later.id))
+          this.breach(11, `${later.id} of ${later.userId} was decided on before ${earlier.id}`)
+      }
+  }
+
+  #historyHasNoGaps(): void {
+    const { history, actions } = this.#options.postgres.tables
+    for (const [id, { row }] of actions) {
+      const versions = (history.get(id) ?? []).map(({ version }) => version)
+      if (versions.some((version, i) => version !== i + 1) || versions.length !== row.state.version)
+        this.breach(5, `${id} is at version ${row.state.version} with history ${versions.join(', ')}`)
+    }
+  }
+
+  #timersMatch(): void {
+    const { tables } = this.#options.postgres
+    const expected = new Set(
+      [...tables.actions.values()].flatMap(({ row, isMute }) =>
+        timersOf(row, Number.POSITIVE_INFINITY, isMute).map(timerKey),
+      ),
+    )
+    for (const timer of tables.timers.values()) {
+      const lane = timer.lane === SLEEP_LANE ? tables.actions.get(timer.id)?.row.lane : timer.lane
+      if (!expected.delete(timerKey({ ...timer, lane: lane ?? '' })))
+        this.breach(5, `${timer.id} has a timer too many`)
+    }
+    for (const key of expected) this.breach(5, `a timer is missing: ${key}`)
+  }
+
+  #nothingTwice(): void {
+    for (const [id, steps] of this.#options.postgres.tables.history) {
+      const recorded = steps.filter(({ kind }) => kind === 'result').length
+      // What comes back after an outcome ended the action is logged, and no step of it.
+      const unheard = steps.some(({ kind }) => kind === 'outcome') ? 1 : 0
+      const posts = this.posts.filter((post) => post.action === id).length
+      if (posts < recorded || posts > recorded + unheard)
+        this.breach(2, `${posts} POSTs of ${id} and ${recorded} recorded attempts`)
+    }
+  }
+}
+
+function isArrow({ kind, from, to }: Step): boolean {
+  const names = kind === 'result' ? ['delivered', 'failed'] : [kind]
+  return ARROWS.some(
+    ({ on, from: starts, to: ends }) => names.includes(on) && starts.includes(from) && ends.includes(to),
+  )
+}

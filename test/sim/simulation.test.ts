@@ -1,0 +1,49 @@
+import { expect } from 'chai'
+import { check, describeFailure } from './check.ts'
+import type { Plan } from './plan.ts'
+import { Simulation } from './simulation.ts'
+
+const PLAN: Plan = {
+  seed: 7,
+  workers: 2,
+  nudges: { lost: 0.3, repeated: 0.3, late: 0.3 },
+  actions: [
+    {
+      atMs: 1_000,
+      type: 'plain',
+      scheduledInMs: null,
+      reactions: [{ kind: 'busy', afterMs: 20 }],
+      outcome: { afterMs: 500, status: 'completed', again: true },
+      cancelAtMs: null,
+      isRetried: false,
+    },
+  ],
+  events: [{ atMs: 2_000, user: 0, openMs: 100 }],
+  faults: [{ kind: 'killed', atMs: 1_500, worker: 0, downMs: 2_000 }],
+}
+
+describe('the engine in a simulated world', function () {
+  this.timeout(300_000)
+
+  it('holds what docs/simulation.md promises in 2,000 lives with every fault', async () => {
+    const failure = await check({ schedules: 2_000, seed: 20_261_121, path: null })
+    expect(failure === null ? '' : describeFailure(failure)).to.equal('')
+  })
+
+  it('lives the same life again from the same plan', async () => {
+    const [first, second] = [
+      await new Simulation(PLAN, { isTraced: true }).run(),
+      await new Simulation(PLAN, { isTraced: true }).run(),
+    ]
+    expect(first.breaches).to.deep.equal([])
+    expect(first.posts).to.be.above(1)
+    expect(second.trace).to.deep.equal(first.trace)
+  })
+
+  it('lives another life from another seed', async () => {
+    const traces = await Promise.all(
+      [1, 2].map(async (seed) => (await new Simulation({ ...PLAN, seed }, { isTraced: true }).run()).trace),
+    )
+    expect(traces[0]).to.not.deep.equal(traces[1])
+  })
+})

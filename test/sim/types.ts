@@ -1,0 +1,86 @@
+import type { RuleBook } from '../../src/documents/rule-book.ts'
+import type { RegisteredType } from '../../src/ledger/type-registry.ts'
+
+export const TENANT = '00000000-0000-0000-0000-000000000001'
+export const PARTITIONS = 4
+export const WIRE_MAX = 24
+export const BEAT_MS = 6_000
+export const TIMEOUT_MS = 3_000
+export const EXPIRES_AFTER_MS = 80_000
+export const MAX_IN_FLIGHT = 2
+export const RATE = { limit: 2, perMs: 1_000 }
+
+/**
+ * `plain`: as most types are. `quiet`: its receiver is always well, and nothing may keep it waiting. `flooded`: its receiver
+ * never answers, and it has more than enough to do. `capped`, `paced`: limited. `once`: must not be sent twice.
+ * `told`: awaits no outcome.
+ */
+export const TYPE_NAMES = ['plain', 'quiet', 'flooded', 'capped', 'paced', 'once', 'told'] as const
+export type TypeName = (typeof TYPE_NAMES)[number]
+
+/** The flooded lane is the first of every walk. */
+const LANES: Record<TypeName, string> = {
+  flooded: '-900',
+  plain: '11',
+  told: '11',
+  capped: '-4611686018427387904',
+  paced: '14',
+  once: '15',
+  quiet: '9007199254740993',
+}
+
+const everywhere = Array.from({ length: PARTITIONS }, (_, p) => p)
+
+function simulatedType(name: TypeName): RegisteredType {
+  const isLimited = name === 'capped' || name === 'paced'
+  const mayRepeat = name !== 'once'
+  return {
+    id: name,
+    tenant: TENANT,
+    name,
+    provider: 'simulated',
+    domain: null,
+    active: true,
+    url: `http://${name}.example/actions`,
+    secret: '00'.repeat(32),
+    lane: LANES[name],
+    destination: LANES[name],
+    slices: isLimited ? [1] : everywhere,
+    terms: {
+      delaysMs: [300, 1_000, 2_500],
+      jitter: 0.3,
+      awaitsOutcome: name !== 'told',
+      expiresAfterMs: EXPIRES_AFTER_MS,
+      mayRepeat,
+    },
+    timeoutMs: TIMEOUT_MS,
+    limits: {
+      maxInFlight: name === 'capped' ? MAX_IN_FLIGHT : null,
+      rate: name === 'paced' ? RATE : null,
+    },
+    needsLeave: isLimited || !mayRepeat,
+    validate: () => [],
+  }
+}
+
+export const TYPES: ReadonlyMap<string, RegisteredType> = new Map(
+  TYPE_NAMES.map((name) => [name, simulatedType(name)]),
+)
+
+/** Every event asks for one action. */
+export const RULES: RuleBook = {
+  documents: [],
+  forDomain: () => [],
+  forEvent: () => [
+    {
+      domain: 'simulated',
+      name: 'always',
+      on: ['custom.simulated'],
+      action: 'told',
+      confidence: 0.5,
+      when: () => true,
+      parameters: () => ({}),
+      reasoning: () => 'because',
+    },
+  ],
+}
