@@ -144,7 +144,7 @@ export class Installation {
   }
 
   #spawn(kind: 'worker' | 'web', env: Record<string, string>): ChildProcess {
-    const flags = kind === 'worker' ? (process.env.BENCH_NODE_FLAGS?.split(' ') ?? []) : []
+    const flags = process.env.BENCH_NODE_FLAGS?.split(' ') ?? []
     const child = spawn(process.execPath, [...flags, MAIN, kind], {
       env: childEnvironment({
         DATABASE_URL: this.#urls.databaseUrl,

@@ -8,89 +8,95 @@ export interface GroupCommitOptions<T, R> {
   commit(requests: readonly T[]): Promise<readonly R[]>
   /** What a request adds to a group, in rows. */
   sizeOf(request: T): number
+  /** Whose order must be kept: a request waits for an earlier one that has a name in common with it. */
+  namesOf(request: T): readonly string[]
   /** A group takes no more than this, unless one request alone is larger. */
   sizeMax: number
   /** Groups on their way at a time, at most. */
   flightsMax: number
-  /** So long after one went off, the next one waits for it in ms. */
-  patienceMs: number
 }
 
 interface Waiting<T, R> {
   request: T
+  names: readonly string[]
   resolve(result: R): void
   reject(error: unknown): void
 }
 
 /**
- * Lets requests that come at the same time share one commit: whatever comes while a group is on its way goes with the
- * next one, so nobody waits for company. Groups go off in the order of arrival.
+ * Lets requests that come at the same time share one commit. Nobody waits for company: a group goes off as soon as one of
+ * a few flights is free, with whatever came meanwhile, in the order of arrival.
  */
 export class GroupCommit<T, R> {
   readonly #options: GroupCommitOptions<T, R>
   #waiting: Waiting<T, R>[] = []
   #flights = 0
-  #lastAt = Number.NEGATIVE_INFINITY
-  /** Set while the next group has a time to go off. */
+  /** Names of the requests that are on their way. */
+  readonly #flying = new Set<string>()
   #isPlanned = false
-  #timer: NodeJS.Timeout | undefined
 
   constructor(options: GroupCommitOptions<T, R>) {
     this.#options = options
   }
 
-  /** Resolves after the commit; throws what the commit threw, which says of a request only that it may be repeated. */
+  /** Resolves after the commit; throws what the commit threw, which leaves open whether the request was committed. */
   accept(request: T): Promise<R> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, resolve, reject })
+      this.#waiting.push({ request, names: this.#options.namesOf(request), resolve, reject })
       this.#plan()
     })
   }
 
   #plan(): void {
-    if (this.#isPlanned || this.#waiting.length === 0) return
-    if (this.#flights === 0) {
-      this.#isPlanned = true
-      clearTimeout(this.#timer)
-      this.#timer = undefined
-      // Once all that has been read from the sockets is here.
-      setImmediate(() => this.#depart())
-    } else if (this.#flights < this.#options.flightsMax) {
-      // One that is held up, by a lock or a connection that is dead without saying so, holds up only its own.
-      const waitMs = this.#lastAt + this.#options.patienceMs - performance.now()
-      this.#timer ??= setTimeout(() => this.#lostPatience(), Math.max(0, waitMs))
-    }
-  }
-
-  #lostPatience(): void {
-    this.#timer = undefined
-    if (this.#waiting.length > 0 && !this.#isPlanned && this.#flights < this.#options.flightsMax)
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    // Once all that has been read from the sockets is here.
+    setImmediate(() => {
+      this.#isPlanned = false
       this.#depart()
+    })
   }
 
   #depart(): void {
-    this.#isPlanned = false
-    const group = this.#nextGroup()
-    this.#flights++
-    this.#lastAt = performance.now()
-    void this.#fly(group).then(() => {
-      this.#flights--
-      this.#plan()
-    })
-    this.#plan()
+    while (this.#waiting.length > 0 && this.#flights < this.#options.flightsMax) {
+      const group = this.#nextGroup()
+      if (group.length === 0) return
+      this.#flights++
+      void this.#fly(group).then(() => {
+        this.#flights--
+        this.#plan()
+      })
+    }
   }
 
+  /** Takes from the front whoever shares no name with one on its way, or with one that stays behind. */
   #nextGroup(): Waiting<T, R>[] {
     const { sizeOf, sizeMax } = this.#options
+    const staying = new Set<string>()
+    const group: Waiting<T, R>[] = []
+    const rest: Waiting<T, R>[] = []
     let size = 0
-    const end = this.#waiting.findIndex(({ request }, i) => {
-      size += sizeOf(request)
-      return i > 0 && size > sizeMax
-    })
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end)
+    for (const [i, each] of this.#waiting.entries()) {
+      if (each.names.some((name) => this.#flying.has(name) || staying.has(name))) {
+        for (const name of each.names) staying.add(name)
+        rest.push(each)
+        continue
+      }
+      size += sizeOf(each.request)
+      if (group.length > 0 && size > sizeMax) {
+        rest.push(...this.#waiting.slice(i))
+        break
+      }
+      group.push(each)
+    }
+    this.#waiting = rest
+    return group
   }
 
+  /** Never throws. */
   async #fly(group: readonly Waiting<T, R>[]): Promise<void> {
+    const names = group.flatMap((each) => each.names)
+    for (const name of names) this.#flying.add(name)
     try {
       const results = await this.#options.commit(group.map(({ request }) => request))
       for (const [i, { resolve }] of group.entries()) resolve(results[i]!)
@@ -98,6 +104,7 @@ export class GroupCommit<T, R> {
       if (group.length > 1 && isBadData(error)) await this.#singly(group)
       else for (const { reject } of group) reject(error)
     }
+    for (const name of names) this.#flying.delete(name)
   }
 
   /** Postgres refused what one of them says; which one, only it knows. Nothing of the others was wrong. */

@@ -7,7 +7,7 @@ import type { OnceKey } from './once.ts'
 
 /** Some milliseconds of Postgres, and far from what makes one statement slow. */
 const ROWS_MAX = 1_000
-const FLIGHTS = { flightsMax: 4, patienceMs: 20 }
+const FLIGHTS_MAX = 4
 
 /** What a web process accepts. Requests that come at the same time share a commit, and are answered after it. */
 export class Intake {
@@ -16,16 +16,18 @@ export class Intake {
 
   constructor(pool: Pool) {
     this.#events = new GroupCommit({
-      ...FLIGHTS,
       commit: (requests) => commitEvents(pool, requests),
       sizeOf: ({ events }) => events.length,
+      namesOf: ({ origin, events }) => [...new Set(events.map(({ userId }) => `${origin.tenant} ${userId}`))],
       sizeMax: ROWS_MAX,
+      flightsMax: FLIGHTS_MAX,
     })
     this.#actions = new GroupCommit({
-      ...FLIGHTS,
       commit: (requests) => commitActions(pool, requests),
       sizeOf: ({ rows }) => rows.length,
+      namesOf: ({ once }) => (once === null ? [] : [`${once.tenant} ${once.scope} ${once.key}`]),
       sizeMax: ROWS_MAX,
+      flightsMax: FLIGHTS_MAX,
     })
   }
 
