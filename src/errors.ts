@@ -29,6 +29,11 @@ const catalogue = {
     text: 'The URL points to an address that this installation does not send to.',
   },
   unauthorized: { status: 401, retryable: false, text: 'The API key is missing or not known.' },
+  signature_invalid: {
+    status: 401,
+    retryable: false,
+    text: 'The body is not signed by the secret that was set.',
+  },
   live_key_needed: { status: 403, retryable: false, text: 'This needs a live key.' },
   tenant_key_needed: { status: 403, retryable: false, text: "This needs a tenant's key, not an operator's." },
   operator_key_needed: { status: 403, retryable: false, text: "This needs an operator's key." },

@@ -5,11 +5,19 @@ import { fromPosthog } from './posthog.ts'
 import { fromSegment } from './segment.ts'
 import type { Arrival } from './times.ts'
 
-/** What a request to a connector says; never throws, whatever the body. */
-export function connect(source: Source, body: ConnectorBody, arrival: Arrival): Normalised | Refused {
+/**
+ * What a request to a connector says; never throws, whatever the body. `reshape` puts into a document what an address
+ * alone says about it.
+ */
+export function connect(
+  source: Source,
+  body: ConnectorBody,
+  arrival: Arrival,
+  reshape: (document: Document) => Document = (document) => document,
+): Normalised | Refused {
   const document = decode(body)
   if (document.kind === 'refused') return document
-  const result = normalise(source, document, { query: body.query, arrival })
+  const result = normalise(source, reshape(document), { query: body.query, arrival })
   if (result.kind === 'refused' || result.key !== null) return result
   return { ...result, key: body.query.api_key || body.query.token || null }
 }

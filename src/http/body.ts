@@ -39,6 +39,18 @@ function requireJson(type: string | undefined): void {
   }
 }
 
+/** The body of a request as it came, not inflated. Throws 413 beyond `limitBytes`, 400 where it is cut off. */
+export async function readRaw(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const length = request.headers['content-length']
+  if (length !== undefined && Number(length) > limitBytes) tooLarge(limitBytes)
+  try {
+    return await getRawBody(request, { limit: limitBytes, length })
+  } catch (error) {
+    if ((error as { type?: string }).type === 'entity.too.large') tooLarge(limitBytes)
+    throw new VolleyError('malformed_json', 'The body ended before it was complete.', { cause: error })
+  }
+}
+
 async function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const coding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   const length = request.headers['content-length']

@@ -12,7 +12,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 function commonErrors(declared: Route): ErrorCode[] {
   return [
     ...(declared.auth === 'none' ? [] : (['unauthorized'] as const)),
-    ...(declared.auth === 'key' ? (['tenant_key_needed'] as const) : []),
+    ...(['key', 'vendor'].includes(declared.auth) ? (['tenant_key_needed'] as const) : []),
     ...(declared.auth === 'operator' ? (['operator_key_needed'] as const) : []),
     ...(declared.query === undefined ? [] : (['invalid_query'] as const)),
     ...(declared.headers === undefined ? [] : (['invalid_header'] as const)),
@@ -40,6 +40,8 @@ export function describe(routes: readonly Route[]): Record<string, unknown> {
       securitySchemes: {
         bearerAuth: { type: 'http', scheme: 'bearer', description: 'rt_live_… or rt_test_…' },
         operatorAuth: { type: 'http', scheme: 'bearer', description: 'op_live_…' },
+        basicAuth: { type: 'http', scheme: 'basic', description: 'The key as user or password.' },
+        queryKey: { type: 'apiKey', in: 'query', name: 'api_key' },
       },
       schemas: { Error: ErrorAnswer },
     },
@@ -49,6 +51,7 @@ export function describe(routes: readonly Route[]): Record<string, unknown> {
 const SECURITY: Record<Route['auth'], unknown[]> = {
   key: [{ bearerAuth: [] }],
   operator: [{ operatorAuth: [] }],
+  vendor: [{ bearerAuth: [] }, { basicAuth: [] }, { queryKey: [] }],
   none: [],
 }
 
@@ -57,13 +60,7 @@ function operation(declared: Route): Record<string, unknown> {
     operationId: operationId(declared),
     summary: declared.summary,
     ...(declared.description === undefined ? {} : { description: declared.description }),
-    tags: [
-      declared.path
-        .split('/')
-        .slice(2, 4)
-        .filter((part) => !part.startsWith(':'))
-        .join(' ') || 'operations',
-    ],
+    tags: [declared.tag ?? tagOf(declared)],
     security: SECURITY[declared.auth],
     parameters: [
       ...parameters('path', declared.params),
@@ -76,6 +73,13 @@ function operation(declared: Route): Record<string, unknown> {
     responses: responses(declared),
   }
 }
+
+const tagOf = ({ path }: Route): string =>
+  path
+    .split('/')
+    .slice(2, 4)
+    .filter((part) => !part.startsWith(':'))
+    .join(' ') || 'operations'
 
 /** The method and the words of the path: `POST /api/external/actions/:id/cancel` is `postExternalActionsByIdCancel`. */
 function operationId({ method, path }: Route): string {

@@ -3,10 +3,29 @@ import type { ErrorCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Caller, Operator, WebDeps } from './deps.ts'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** `key`: only with a tenant's key; `operator`: only with an operator's; `none`: open to everybody. */
-export type Auth = 'key' | 'operator' | 'none'
+/**
+ * `key`: only with a tenant's key; `operator`: only with an operator's; `none`: open to everybody; `vendor`: only with a
+ * tenant's key, sent in any of the ways in which vendors send one, and the handler asks for it and reads the body.
+ */
+export type Auth = 'key' | 'operator' | 'vendor' | 'none'
+
+/** A request that is read by its handler, not by a schema. */
+export interface Incoming {
+  contentType: string | null
+  contentEncoding: string | null
+  /** The header X-Signature. */
+  signature: string | null
+  /** The first value of each name. */
+  query: { readonly [name: string]: string | undefined }
+  /** Whose key the headers or the query carry; null where none is in them. Throws `unauthorized`, `tenant_key_needed`. */
+  caller(): Promise<Caller | null>
+  /** Whose key this is; throws the same. */
+  callerOf(key: string): Promise<Caller>
+  /** The body as it came; throws `body_too_large`. */
+  bytes(limitBytes: number): Promise<Buffer>
+}
 
 /** The schemas of what a route answers, by status. Error answers need no schema: all have the same one. */
 export type Answers = Readonly<Record<number, TSchema>>
@@ -21,6 +40,7 @@ export interface RouteRequest<P, Q, H, B, A extends Auth> {
   headers: Value<H>
   body: Value<B>
   caller: A extends 'key' ? Caller : A extends 'operator' ? Operator : null
+  incoming: A extends 'vendor' ? Incoming : null
   /** Carries the request id on each line. */
   log: Log
   deps: WebDeps
@@ -49,10 +69,14 @@ export interface Declaration<
   path: string
   summary: string
   description?: string
+  /** The heading under which it is described; made of the path where it is not given. */
+  tag?: string
   auth: A
   params?: P
   /** Query parameters; values are coerced, unknown names are refused. A `default` makes a parameter optional. */
   query?: Q
+  /** The query has names that do not matter here, and none is refused. */
+  openQuery?: true
   /** Headers by their lower-case names; others are not looked at. */
   headers?: H
   /** A JSON body; properties that it does not name are ignored. A `default` makes a property optional. */
@@ -79,6 +103,7 @@ export interface PlainRequest {
   headers: unknown
   body: unknown
   caller: Caller | Operator | null
+  incoming: Incoming | null
   log: Log
   deps: WebDeps
   signal: AbortSignal
@@ -90,9 +115,11 @@ export interface Route {
   readonly path: string
   readonly summary: string
   readonly description?: string
+  readonly tag?: string
   readonly auth: Auth
   readonly params?: TObject
   readonly query?: TObject
+  readonly openQuery?: true
   readonly headers?: TObject
   readonly body?: TSchema
   readonly answers: Answers

@@ -1,3 +1,8 @@
+import { mixpanelLibraryRoutes } from './connectors/mixpanel-library.ts'
+import { posthogLibraryRoutes } from './connectors/posthog-library.ts'
+import { segmentLibraryRoutes } from './connectors/segment-library.ts'
+import { deleteSegmentSecret, getSegmentSecret, putSegmentSecret } from './connectors/segment-secret.ts'
+import { webhookRoutes } from './connectors/webhooks.ts'
 import { getDecision, postRecommend } from './decisions/recommend.ts'
 import {
   deleteActionType,
@@ -46,6 +51,10 @@ const declared: readonly Route[] = [
   postCancel,
   postRetry,
   postEvents,
+  ...webhookRoutes,
+  getSegmentSecret,
+  putSegmentSecret,
+  deleteSegmentSecret,
   postRecommend,
   getDecision,
   getSending,
@@ -60,6 +69,9 @@ const declared: readonly Route[] = [
   putSendingOfTenant,
   getBacklogOfTenant,
   putBacklogOfTenant,
+  ...segmentLibraryRoutes,
+  ...posthogLibraryRoutes,
+  ...mixpanelLibraryRoutes,
 ]
 
 /** Every call of the API. */

@@ -8,6 +8,7 @@ import { Authenticator, admit } from './auth.ts'
 import { readJson } from './body.ts'
 import type { WebDeps } from './deps.ts'
 import { asVolleyError } from './failures.ts'
+import { incomingOf } from './incoming.ts'
 import { mistakesOf, mistakesOfTexts } from './mistakes.ts'
 import type { PlainAnswer, PlainRequest, Route } from './route.ts'
 
@@ -71,16 +72,21 @@ async function plainRequest(
   if (caller !== null)
     Object.assign(context.state, 'tenant' in caller ? { tenant: caller.tenant } : { operator: caller.keyId })
   const params = pathParams(context)
-  const query = texts(route.query, 'invalid_query', uniqueQuery(context, route))
+  const query =
+    route.openQuery === true ? {} : texts(route.query, 'invalid_query', uniqueQuery(context, route))
   const headers = texts(route.headers, 'invalid_header', pick(context, route))
+  const incoming = route.auth === 'vendor' ? incomingOf(context, authenticator) : null
   const body =
-    route.body === undefined ? undefined : await validBody(context, route, deps.config.bodyLimitBytes)
+    route.body === undefined || incoming !== null
+      ? undefined
+      : await validBody(context, route, deps.config.bodyLimitBytes)
   return {
     params,
     query,
     headers,
     body,
     caller,
+    incoming,
     log: context.state.log as Log,
     deps,
     signal: goneSignal(context),

@@ -3,8 +3,8 @@ import { type Mistake, VolleyError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { NewEvent } from '../../ledger/accept-events.ts'
 import { partitionOfUser } from '../../ledger/placement.ts'
-import type { Nudge } from '../../mailbox/nudge.ts'
-import type { Caller, WebDeps } from '../deps.ts'
+import type { Caller } from '../deps.ts'
+import { takeEvents } from '../events/take.ts'
 import { MistakesAnswer, mistakesOf } from '../mistakes.ts'
 import { route } from '../route.ts'
 import { instantMs } from './instant.ts'
@@ -56,22 +56,13 @@ export const postEvents = route({
     const { usable, rejected } = judge(body.events, caller, deps.config.partitions)
     if (usable.length === 0) throw new VolleyError('no_usable_event', undefined, { details: flat(rejected) })
     const origin = { tenant: caller.tenant, source: 'api', test: caller.mode === 'test', decides: true }
-    const fresh = await deps.backlog.pass(caller.tenant, mayAct(usable, caller, deps), () =>
-      deps.intake.events(origin, usable),
-    )
-    deps.nudger.nudge([...new Set(fresh.map(({ p }) => p))].map((p): Nudge => ({ kind: 'event', p })))
+    const fresh = await takeEvents(deps, origin, usable)
     return {
       status: 202,
       body: { accepted: fresh.length, duplicates: usable.length - fresh.length, rejected },
     }
   },
 })
-
-/** How many events may become actions to be sent: what no rule answers is only recorded, and is never too much. */
-function mayAct(events: readonly NewEvent[], caller: Caller, deps: WebDeps): number {
-  if (caller.mode === 'test' || deps.tenants.sendingOf(caller.tenant) === 'shadow') return 0
-  return events.filter(({ type }) => deps.rules.forEvent(type).length > 0).length
-}
 
 function judge(
   events: readonly unknown[],
