@@ -13,6 +13,7 @@ import { Migration20261121140000_letters } from './src/ledger/migrations/Migrati
 import { Migration20261121150000_operators } from './src/ledger/migrations/Migration20261121150000_operators.ts'
 import { Migration20261121160000_suspects } from './src/ledger/migrations/Migration20261121160000_suspects.ts'
 import { Migration20261121170000_event_kinds } from './src/ledger/migrations/Migration20261121170000_event_kinds.ts'
+import { Migration20261121180000_people } from './src/ledger/migrations/Migration20261121180000_people.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -33,6 +34,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121150000_operators,
         Migration20261121160000_suspects,
         Migration20261121170000_event_kinds,
+        Migration20261121180000_people,
       ],
       snapshot: false,
       silent: true,

@@ -21,6 +21,9 @@ export interface TenantEvent {
   time: number
 }
 
+/** What is known of the user of an event; beside it rules see what scoring says. */
+export type KnownUser = Record<string, unknown>
+
 /** What deciding needs to know of an action type. */
 export interface OfferedType {
   validate(parameters: unknown): Mistake[]
@@ -51,10 +54,11 @@ export interface AskedAction {
  */
 export function decideEvent(asked: {
   event: TenantEvent
+  user: KnownUser
   rules: readonly DecidingRule[]
   types: ReadonlyMap<string, OfferedType>
 }): { decision: EventDecision; action: AskedAction | null }[] {
-  const { event, rules, types } = asked
+  const { event, user, rules, types } = asked
   const data = {
     event: {
       id: event.id,
@@ -63,7 +67,7 @@ export function decideEvent(asked: {
       data: event.data,
       time: new Date(event.time).toISOString(),
     },
-    user: { id: event.userId, ...userContext() },
+    user: { id: event.userId, ...userContext(), ...user },
     context: {},
   }
   return [...new Set(rules.map((rule) => rule.domain))].flatMap((domain) => {

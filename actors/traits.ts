@@ -75,7 +75,7 @@ export function changeTraits(traits: Traits, change: TraitChange): { traits: Tra
   for (const [name, value] of entries(change.append)) draft.put(name, [...listIn(values.get(name)), value])
   for (const [name, more] of entries(change.union)) unite(draft, name, more)
   for (const [name, value] of entries(change.remove)) remove(draft, name, value)
-  for (const name of change.unset ?? []) draft.drop(name)
+  for (const name of listIn(change.unset as Json | undefined)) draft.drop(String(name))
   // Entries are defined and not assigned, so no name among them can reach a prototype.
   return { traits: Object.fromEntries(values), refused: draft.refused }
 }
@@ -94,13 +94,14 @@ function listIn(value: Json | undefined): Json[] {
 /** To what is no number, nothing can be added; it stays. */
 function add(draft: Draft, name: string, by: number): void {
   const before = draft.values.get(name) ?? 0
-  const sum = typeof before === 'number' ? before + by : Number.NaN
+  const sum = typeof before === 'number' ? before + Number(by) : Number.NaN
   if (Number.isFinite(sum)) draft.put(name, sum)
 }
 
 function unite(draft: Draft, name: string, more: readonly Json[]): void {
   const list = [...listIn(draft.values.get(name))]
-  for (const value of more) if (!list.some((each) => isDeepStrictEqual(each, value))) list.push(value)
+  for (const value of listIn(more as Json))
+    if (!list.some((each) => isDeepStrictEqual(each, value))) list.push(value)
   draft.put(name, list)
 }
 

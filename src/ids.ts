@@ -1,7 +1,7 @@
 import { monotonicFactory } from 'ulid'
 
-/** What an id names: action type, external action, event, decision, API key, worker, request, dead letter. */
-export type IdPrefix = 'at' | 'ea' | 'ev' | 'de' | 'ak' | 'w' | 'rq' | 'dl'
+/** What an id names: action type, external action, event, decision, API key, worker, request, dead letter, erasure. */
+export type IdPrefix = 'at' | 'ea' | 'ev' | 'de' | 'ak' | 'w' | 'rq' | 'dl' | 'er'
 
 const ulid = monotonicFactory()
 

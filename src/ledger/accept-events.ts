@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 
-/** What a row of `event` says of a person; see canonical-events.ts. `merge` comes from a turn alone. */
-export type EventKind = 'event' | 'traits' | 'join' | 'delete' | 'merge'
+/** What a row of `event` says of a person; see canonical-events.ts. `merge` and `pass` come from a turn alone. */
+export type EventKind = 'event' | 'traits' | 'join' | 'delete' | 'merge' | 'pass'
 
 /** An event as it is accepted. `time` is ms since the epoch, null for now by the database's clock. */
 export interface NewEvent {

@@ -1,11 +1,14 @@
 import type { ClientBase, Pool, PoolClient } from 'pg'
 import type { Allowance } from '../../actors/leave.ts'
+import type { Person } from '../../actors/person.ts'
 import { type DeadLetter, insertDeadLetters } from './dead-letters.ts'
 import { insertDecisions, type NewDecision } from './decisions.ts'
 import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unread.ts'
 import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
 import { insertActions, type NewAction } from './insert-actions.ts'
 import { type LeaveWrites, lockAllowances, writeLeaves } from './leaves.ts'
+import { loadPeople, type PeopleWrites, writePeople } from './people.ts'
+import type { PersonKey } from './person-key.ts'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
 import { DEADLINE_LANE, SLEEP_LANE } from './timers.ts'
 import { inTransaction, isBadData } from './transaction.ts'
@@ -15,13 +18,13 @@ import { VersionMismatch } from './version-mismatch.ts'
 /** What a living worker may do in a turn: `now` in ms is the turn's clock, `partitions` are what it owns. */
 export interface Fence {
   now: number
-  partitions: number[]
+  partitions: readonly number[]
 }
 
 // The one row that fences every commit: a burial waits for this share lock, and a buried worker finds no row.
 const FENCE = `
 select floor(date_part('epoch', now()) * 1000) as now,
-       array(select p from partition where owner = w.id) as partitions
+       array(select p from partition where owner = w.id order by p)::text as partitions
 from worker w where w.id = $1 and w.dead_at is null for share of w`
 
 export interface ActionWrites {
@@ -30,7 +33,7 @@ export interface ActionWrites {
   applied: readonly DueFact[]
 }
 
-export interface EventWrites {
+export interface EventWrites extends PeopleWrites {
   actions: readonly NewAction[]
   decisions: readonly NewDecision[]
   marks: readonly Mark[]
@@ -102,6 +105,11 @@ export class TurnTransaction {
     return readEvents(this.client, partitions, limit)
   }
 
+  /** Those of these people of whom something is known, by their `personKey`. */
+  people(keys: readonly PersonKey[]): Promise<Map<string, Person>> {
+    return loadPeople(this.client, keys)
+  }
+
   /** What was decided about actions, in the order of the ledger's dependencies; throws where a version was not as expected. */
   async writeActions(decided: ActionWrites): Promise<void> {
     const written = new Set(await this.write(decided.transitions))
@@ -115,6 +123,7 @@ export class TurnTransaction {
   async writeEvents(decided: EventWrites): Promise<void> {
     await insertActions(this.client, decided.actions)
     await insertDecisions(this.client, decided.decisions)
+    await writePeople(this.client, decided)
     await moveMarks(this.client, decided.marks)
   }
 
@@ -165,6 +174,20 @@ export function inTurn<T>(
 }
 
 async function readFence(client: PoolClient, worker: string): Promise<Fence | null> {
-  const { rows } = await client.query<Fence>({ name: 'turn-fence', text: FENCE, values: [worker] })
-  return rows[0] ?? null
+  const { rows } = await client.query<{ now: number; partitions: string }>({
+    name: 'turn-fence',
+    text: FENCE,
+    values: [worker],
+  })
+  const row = rows[0]
+  return row === undefined ? null : { now: row.now, partitions: listOf(row.partitions) }
+}
+
+let lastList: { text: string; partitions: readonly number[] } = { text: '{}', partitions: [] }
+
+/** An array of Postgres as numbers. A turn sees the same one as the turn before, and reading it would cost more than its fence. */
+function listOf(text: string): readonly number[] {
+  if (text !== lastList.text)
+    lastList = { text, partitions: JSON.parse(`[${text.slice(1, -1)}]`) as number[] }
+  return lastList.partitions
 }

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '../ledger/dead-letters.ts'
 import type { Suspect } from '../ledger/suspects.ts'
 import type { Decided, TurnMoment } from './decide-actions.ts'
-import type { EventsDecided } from './decide-events.ts'
+import { type EventsDecided, noEvents } from './decide-events.ts'
 import type { Loaded } from './load.ts'
 import type { TurnTx } from './ports.ts'
 import { failAction, passOver, whatItWasTold } from './write-singly.ts'
@@ -17,7 +17,7 @@ export async function condemn(
 ): Promise<{ actions: Decided; events: EventsDecided }> {
   const letter: DeadLetter = { p: suspect.p, actionId: null, reason: 'crash', error: ERROR, body: null }
   const actions: Decided = { transitions: [], applied: [], waiting: [], broken: [] }
-  const events: EventsDecided = { actions: [], decisions: [], marks: [], more: [] }
+  const events = noEvents([])
   for (const event of loaded.events) await passOver(tx, event, letter)
   const [subject] = loaded.subjects
   if (subject === undefined) return { actions, events }

@@ -1,30 +1,55 @@
+import { daysSince } from '../../actors/activity.ts'
+import { seenByRules } from '../../actors/person.ts'
 import { decideEvent } from '../../actors/tenant.ts'
-import type { Clock } from '../clock.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
 import type { NewDecision } from '../ledger/decisions.ts'
 import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
 import type { NewAction } from '../ledger/insert-actions.ts'
+import type { NewErasure, PassedRow, PersonWrite } from '../ledger/people.ts'
 import { sliceOf } from '../ledger/placement.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
+import type { TurnMoment } from './decide-actions.ts'
+import type { Engine } from './engine.ts'
+import { type Hearing, hearEvent, peopleDraft, type ToldEvent } from './hear-events.ts'
 import type { Loaded } from './load.ts'
 
 /** Most actions that one turn inserts; events beyond stay unread, since the mark stops before them. */
 const INSERTS_A_TURN = 2_000
 
-type NewId = Clock['newId']
+/** What deciding about events needs beside what was loaded. */
+export interface Deciding extends Hearing {
+  rules: RuleBook
+  /** The turn's clock in ms. */
+  now: number
+}
 
-/** What a turn decided about events: what to insert, and how far each partition was read. */
+/** What a turn decided about events: what to insert, what became of people, and how far each partition was read. */
 export interface EventsDecided {
   actions: NewAction[]
   decisions: NewDecision[]
+  people: PersonWrite[]
+  passed: PassedRow[]
+  erasures: NewErasure[]
   marks: Mark[]
   /** Partitions in which events wait for another turn. */
   more: number[]
 }
 
-/** Decides about every event of a turn, each user's in their order, until there is enough to insert. */
-export function decideEvents(loaded: Loaded, rules: RuleBook, newId: NewId): EventsDecided {
-  const decided: EventsDecided = { actions: [], decisions: [], marks: [], more: loaded.moreEvents }
+export function noEvents(more: number[]): EventsDecided {
+  return { actions: [], decisions: [], people: [], passed: [], erasures: [], marks: [], more }
+}
+
+export function decidingBy(
+  { rules, clock, partitions }: Pick<Engine, 'rules' | 'clock' | 'partitions'>,
+  { now }: TurnMoment,
+): Deciding {
+  return { rules, newId: clock.newId, partitions, now }
+}
+
+/** Tells people of every event of a turn and decides on it, each user's in their order, until there is enough to insert. */
+export function decideEvents(loaded: Loaded, deciding: Deciding): EventsDecided {
+  const decided = noEvents(loaded.moreEvents)
+  const draft = peopleDraft(loaded.people)
   const marks = new Map<number, Mark>()
   const stopped = new Set<number>()
   for (const event of loaded.events) {
@@ -32,43 +57,52 @@ export function decideEvents(loaded: Loaded, rules: RuleBook, newId: NewId): Eve
       stopped.add(event.p)
       continue
     }
-    decideOne(event, loaded, rules, newId, decided)
+    const told = hearEvent(event, draft, deciding)
+    // What only becomes known asks for nothing.
+    if (told !== null && event.decides) decideOne(event, told, loaded, deciding, decided)
     marks.set(event.p, { p: event.p, xid: event.xid, seq: event.seq })
   }
-  decided.marks = [...marks.values()]
-  decided.more = [...new Set([...decided.more, ...stopped])]
-  return decided
+  const { writes, passed, erasures } = draft
+  const more = [...new Set([...decided.more, ...stopped])]
+  return { ...decided, people: [...writes.values()], passed, erasures, marks: [...marks.values()], more }
 }
 
+/** `row` is where the event lies, `told` what it is about by now. */
 function decideOne(
-  event: StoredEvent,
+  row: StoredEvent,
+  told: ToldEvent,
   loaded: Loaded,
-  rules: RuleBook,
-  newId: NewId,
+  { rules, newId, now }: Deciding,
   decided: EventsDecided,
 ): void {
-  const types = loaded.types.get(event.tenant) ?? new Map<string, RegisteredType>()
-  const shadow = loaded.inShadow.has(event.tenant)
-  // What only becomes known asks for nothing.
-  if (event.kind !== 'event' || !event.decides) return
-  for (const { decision, action } of decideEvent({ event, rules: rules.forEvent(event.type), types })) {
+  const types = loaded.types.get(row.tenant) ?? new Map<string, RegisteredType>()
+  const shadow = loaded.inShadow.has(row.tenant)
+  const asked = rules.forEvent(told.type)
+  if (asked.length === 0) return
+  const user = { ...seenByRules(told.person, now), days_away: daysAway(told) }
+  for (const { decision, action } of decideEvent({ event: told, user, rules: asked, types })) {
     const type = action === null ? undefined : types.get(action.typeName)
-    const row =
+    const event = { ...row, userId: told.userId }
+    const made =
       action === null || type === undefined
         ? null
         : newAction(newId('ea'), event, type, { ...action, shadow })
-    if (row !== null) decided.actions.push(row)
+    if (made !== null) decided.actions.push(made)
     decided.decisions.push({
       id: newId('de'),
-      tenant: event.tenant,
-      userId: event.userId,
+      tenant: row.tenant,
+      userId: told.userId,
       domain: decision.domain,
-      eventId: event.id,
+      eventId: told.id,
       body: decision,
-      actionId: row?.id ?? null,
+      actionId: made?.id ?? null,
     })
   }
 }
+
+/** Days between the last event before this one and this one; null where it is the first. */
+const daysAway = ({ before, time }: ToldEvent): number | null =>
+  before.lastSeen === null ? null : daysSince(before.lastSeen, time)
 
 function newAction(
   id: string,

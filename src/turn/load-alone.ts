@@ -2,7 +2,7 @@ import type { Suspect } from '../ledger/suspects.ts'
 import type { Fence } from '../ledger/turn-transaction.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
-import { gather, type Loaded, loadAllowances, shadowOf, sortAsks, typesFor } from './load.ts'
+import { gather, type Loaded, loadAllowances, peopleOf, shadowOf, sortAsks, typesFor } from './load.ts'
 import type { TurnTx } from './ports.ts'
 
 /** Reads what a turn of one decides on: all that is to be said about one action, or one event. */
@@ -31,6 +31,7 @@ export async function loadAlone(
     allowances: await loadAllowances(tx, suspect.isCondemned ? [] : asking, work.results),
     strayFacts: facts.filter((fact) => !subjects.has(fact.actionId)),
     events,
+    people: await peopleOf(tx, events),
     moreEvents: [],
     moreFacts: false,
     types: suspect.isCondemned ? new Map() : await typesFor(engine, events),

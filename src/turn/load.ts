@@ -1,12 +1,15 @@
 import type { Allowance } from '../../actors/leave.ts'
+import type { Person } from '../../actors/person.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact } from '../ledger/facts-waiting.ts'
+import { personKey } from '../ledger/person-key.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Result } from './agenda.ts'
 import type { Asking } from './decide-leave.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
+import { keyOf, typeHeard } from './hear-events.ts'
 import type { HeldAction } from './held.ts'
 import type { TurnTx } from './ports.ts'
 
@@ -38,6 +41,8 @@ export interface Loaded {
   strayFacts: DueFact[]
   /** Events to decide on now, each partition's in order. */
   events: StoredEvent[]
+  /** Whom these events are about, as far as they are known, by their `personKey`. */
+  people: Map<string, Person>
   /** Partitions in which more events wait than this turn took. */
   moreEvents: number[]
   moreFacts: boolean
@@ -62,6 +67,7 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
     allowances: await loadAllowances(tx, asking, work.results),
     strayFacts,
     events,
+    people: await peopleOf(tx, events),
     moreEvents,
     moreFacts: facts.length >= FACTS_A_TURN,
     types,
@@ -189,12 +195,19 @@ async function loadEvents(tx: TurnTx, partitions: readonly number[]) {
   return { events: read.filter((event) => event.isReady), moreEvents }
 }
 
+/** Whom these events are about; the ledger is asked once, and only where there are events. */
+export async function peopleOf(tx: TurnTx, events: readonly StoredEvent[]): Promise<Map<string, Person>> {
+  if (events.length === 0) return new Map()
+  const keys = new Map(events.map(keyOf).map((key) => [personKey(key), key]))
+  return tx.people([...keys.values()])
+}
+
 /** The active types that the rules of these events may ask for. */
 export async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
   const names = new Map<string, Set<string>>()
   for (const event of events) {
     const wanted = names.get(event.tenant) ?? new Set()
-    for (const rule of engine.rules.forEvent(event.type)) wanted.add(rule.action)
+    for (const rule of engine.rules.forEvent(typeHeard(event))) wanted.add(rule.action)
     names.set(event.tenant, wanted)
   }
   const types: Loaded['types'] = new Map()

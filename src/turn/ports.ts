@@ -1,4 +1,5 @@
 import type { Allowance } from '../../actors/leave.ts'
+import type { Person } from '../../actors/person.ts'
 import type { SendCall, Target } from '../dispatch/client.ts'
 import type { OpenedBreaker, SharedBreaker } from '../ledger/breakers.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
@@ -6,6 +7,7 @@ import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact, ResultFact } from '../ledger/facts-waiting.ts'
 import type { LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { LeaveWrites } from '../ledger/leaves.ts'
+import type { PersonKey } from '../ledger/person-key.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import type { Sending } from '../ledger/sending.ts'
 import type { Suspect, SuspectAsk } from '../ledger/suspects.ts'
@@ -45,6 +47,8 @@ export interface TurnTx {
   facts(partitions: readonly number[], except: readonly string[], limit: number): Promise<DueFact[]>
   factsOf(ids: readonly string[]): Promise<DueFact[]>
   events(partitions: readonly number[], limit: number): Promise<StoredEvent[]>
+  /** Those of these people of whom something is known, by their `personKey`. */
+  people(keys: readonly PersonKey[]): Promise<Map<string, Person>>
   /** What these types use of their limits, locked until the turn ends; permits of `except` do not count. */
   allowances(types: readonly string[], except: readonly string[]): Promise<Map<string, Allowance>>
   /** Throws `VersionMismatch` where a version was not as expected. */

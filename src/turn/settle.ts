@@ -74,11 +74,12 @@ function follow(engine: Engine, transition: Transition): void {
   if (isSendable && inMs < SOON_MS) engine.feeder.lookIn({ p: transition.p, lane: transition.lane }, inMs)
 }
 
-/** New actions are found by their owners' loads; each lane is named once. */
+/** New actions are found by their owners' loads, and so is what partitions tell each other; each lane is named once. */
 function newWork(report: TurnReport): Nudge[] {
   const lanes = new Map<string, Nudge>()
   for (const { p, lane, test, shadow } of report.events.actions) {
     if (!test && !shadow) lanes.set(`${p} ${lane}`, { kind: 'lane', p, lane })
   }
-  return [...lanes.values()]
+  const told = new Set(report.events.passed.map(({ p }) => p))
+  return [...lanes.values(), ...[...told].map((p): Nudge => ({ kind: 'event', p }))]
 }

@@ -3,7 +3,7 @@ import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Work } from './agenda.ts'
 import { condemn } from './condemn.ts'
 import { type Decided, decideActions, type TurnMoment } from './decide-actions.ts'
-import { decideEvents, type EventsDecided } from './decide-events.ts'
+import { decideEvents, decidingBy, type EventsDecided } from './decide-events.ts'
 import { decideLeaves, type LeavesDecided } from './decide-leave.ts'
 import { disown } from './disown.ts'
 import type { Engine } from './engine.ts'
@@ -88,8 +88,8 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
   }
 }
 
-function decideAll({ rules, clock }: Engine, loaded: Loaded, moment: TurnMoment) {
-  return { actions: decideActions(loaded, moment), events: decideEvents(loaded, rules, clock.newId) }
+function decideAll(engine: Engine, loaded: Loaded, moment: TurnMoment) {
+  return { actions: decideActions(loaded, moment), events: decideEvents(loaded, decidingBy(engine, moment)) }
 }
 
 async function writeLeaves(tx: TurnTx, leaves: LeavesDecided): Promise<void> {

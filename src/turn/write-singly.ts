@@ -1,7 +1,8 @@
 import type { DeadLetter } from '../ledger/dead-letters.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
+import { personKey } from '../ledger/person-key.ts'
 import { type Decided, decideActions, decideBroken, type TurnMoment } from './decide-actions.ts'
-import { decideEvents, type EventsDecided } from './decide-events.ts'
+import { type Deciding, decideEvents, decidingBy, type EventsDecided, noEvents } from './decide-events.ts'
 import type { Engine } from './engine.ts'
 import type { Loaded, Subject } from './load.ts'
 import type { TurnTx } from './ports.ts'
@@ -11,7 +12,7 @@ import type { TurnTx } from './ports.ts'
  * cannot be written becomes a dead letter and the others go their way. Whatever else fails, fails the turn.
  */
 export async function writeSingly(
-  engine: Pick<Engine, 'rules' | 'clock'>,
+  engine: Pick<Engine, 'rules' | 'clock' | 'partitions'>,
   tx: TurnTx,
   loaded: Loaded,
   moment: TurnMoment,
@@ -19,8 +20,9 @@ export async function writeSingly(
   const actions: Decided = { transitions: [], applied: [], waiting: [], broken: [] }
   for (const subject of loaded.subjects) add(actions, await writeAction(tx, subject, moment))
   await tx.markApplied(loaded.strayFacts)
-  const events: EventsDecided = { actions: [], decisions: [], marks: [], more: loaded.moreEvents }
-  for (const event of loaded.events) await writeEvent(engine, tx, loaded, event, events)
+  const events = noEvents(loaded.moreEvents)
+  const deciding = decidingBy(engine, moment)
+  for (const event of loaded.events) await writeEvent(deciding, tx, loaded, event, events)
   return { actions, events }
 }
 
@@ -70,16 +72,22 @@ export const whatItWasTold = ({ results, facts }: Subject) => ({
 })
 
 async function writeEvent(
-  { rules, clock }: Pick<Engine, 'rules' | 'clock'>,
+  deciding: Deciding,
   tx: TurnTx,
   loaded: Loaded,
   event: StoredEvent,
   events: EventsDecided,
 ): Promise<void> {
-  const decided = decideEvents({ ...loaded, events: [event], moreEvents: [] }, rules, clock.newId)
+  const decided = decideEvents({ ...loaded, events: [event], moreEvents: [] }, deciding)
   const refused = await tx.trying(() => tx.writeEvents(decided))
   if (refused === null) {
     events.actions.push(...decided.actions)
+    events.passed.push(...decided.passed)
+    // The next event of the same person begins with what this one came to.
+    for (const write of decided.people) {
+      if (write.person === null) loaded.people.delete(personKey(write))
+      else loaded.people.set(personKey(write), write.person)
+    }
     return
   }
   await passOver(tx, event, {

@@ -1,4 +1,5 @@
 import { ARROWS, type Status } from '../../actors/action.ts'
+import { personKey } from '../../src/ledger/person-key.ts'
 import { SLEEP_LANE } from '../../src/ledger/timers.ts'
 import type { Step, Transition } from '../../src/ledger/transitions.ts'
 import { timersOf } from './lanes-model.ts'
@@ -164,6 +165,7 @@ export class Auditor {
     for (const stored of postgres.tables.actions.values()) this.#hasEnded(stored, faultsEndedAt)
     if (!fallsBack) this.#nothingLost()
     this.#eventsInOrder()
+    this.#peopleKnowTheirEvents()
     this.#historyHasNoGaps()
     this.#timersMatch()
     for (const fact of postgres.tables.facts.values())
@@ -199,6 +201,19 @@ export class Auditor {
       if (outcome?.status !== status)
         this.breach(6, `${id} has the outcome ${outcome?.status ?? 'none'}, and ${status} was recorded`)
     }
+  }
+
+  /** Everybody was told of each of their events once. */
+  #peopleKnowTheirEvents(): void {
+    const { events, people } = this.#options.postgres.tables
+    const counts = new Map<string, number>()
+    for (const { tenant, userId } of events.values()) {
+      const key = personKey({ tenant, test: false, id: userId })
+      counts.set(key, (counts.get(key) ?? 0) + 1)
+    }
+    for (const [key, count] of counts)
+      if (people.get(key)?.events !== count)
+        this.breach(11, `${key} was told of ${people.get(key)?.events ?? 0} of ${count} events`)
   }
 
   /** One decision for each event, and each user's in the order of their events. */

@@ -1,3 +1,4 @@
+import type { Person } from '../../actors/person.ts'
 import type { DeadLetter } from '../../src/ledger/dead-letters.ts'
 import type { NewDecision } from '../../src/ledger/decisions.ts'
 import type { DueFact } from '../../src/ledger/facts-waiting.ts'
@@ -63,6 +64,8 @@ export interface Tables {
   events: Map<string, EventRow>
   marks: Map<number, { xid: number; seq: number }>
   decisions: Map<string, NewDecision>
+  /** By their `personKey`. */
+  people: Map<string, Person>
   deadLetters: Map<string, DeadLetter>
   workers: Map<string, { deadAt: number | null }>
   beats: Map<string, number>
@@ -85,6 +88,7 @@ export function emptyTables(partitions: number): Tables {
     events: new Map(),
     marks: new Map(numbers.map((p) => [p, { xid: 0, seq: 0 }])),
     decisions: new Map(),
+    people: new Map(),
     deadLetters: new Map(),
     workers: new Map(),
     beats: new Map(),

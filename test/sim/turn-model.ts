@@ -1,9 +1,11 @@
 import type { Allowance } from '../../actors/leave.ts'
+import type { Person } from '../../actors/person.ts'
 import type { DeadLetter } from '../../src/ledger/dead-letters.ts'
 import type { Mark, StoredEvent } from '../../src/ledger/events-unread.ts'
 import type { DueFact } from '../../src/ledger/facts-waiting.ts'
 import type { NewAction } from '../../src/ledger/insert-actions.ts'
 import type { LeaveWrites } from '../../src/ledger/leaves.ts'
+import { type PersonKey, personKey } from '../../src/ledger/person-key.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
 import { DEADLINE_LANE } from '../../src/ledger/timers.ts'
 import { isBadData } from '../../src/ledger/transaction.ts'
@@ -127,6 +129,15 @@ export class TurnModel implements TurnTx {
     })
   }
 
+  people(keys: readonly PersonKey[]): Promise<Map<string, Person>> {
+    return this.#ask([], () => {
+      const { people } = this.#postgres.tables
+      return new Map(
+        keys.map(personKey).flatMap((key) => (people.has(key) ? [[key, people.get(key)!] as const] : [])),
+      )
+    })
+  }
+
   allowances(types: readonly string[], except: readonly string[]): Promise<Map<string, Allowance>> {
     const locks = [...types].sort().map((type) => [`al:${type}`, 'exclusive'] as const)
     return this.#ask(locks, () => {
@@ -155,13 +166,21 @@ export class TurnModel implements TurnTx {
     await this.markApplied(applied)
   }
 
-  async writeEvents({ actions, decisions, marks }: EventWrites): Promise<void> {
+  async writeEvents({ actions, decisions, people, marks }: EventWrites): Promise<void> {
     if (actions.length > 0)
       await this.#ask([], () => insertActions(this.#postgres, this.#transaction, actions))
     if (decisions.length > 0)
       await this.#ask([], () =>
         this.#later(() => {
           for (const decision of decisions) this.#postgres.tables.decisions.set(decision.id, decision)
+        }),
+      )
+    if (people.length > 0)
+      await this.#ask([], () =>
+        this.#later(() => {
+          for (const write of people)
+            if (write.person === null) this.#postgres.tables.people.delete(personKey(write))
+            else this.#postgres.tables.people.set(personKey(write), write.person)
         }),
       )
     await this.moveMarks(marks)

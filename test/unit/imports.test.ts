@@ -47,7 +47,13 @@ const OWNED: Record<string, RegExp> = {
 }
 
 /** Files of the ledger's room that hold values and rules and reach no server. */
-const PURE_LEDGER = new Set(['placement.ts', 'timers.ts', 'transaction.ts', 'version-mismatch.ts'])
+const PURE_LEDGER = new Set([
+  'person-key.ts',
+  'placement.ts',
+  'timers.ts',
+  'transaction.ts',
+  'version-mismatch.ts',
+])
 
 function sources(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })

@@ -16,7 +16,7 @@ const event = (type: string, data: Record<string, unknown>) => ({
   time: 0,
 })
 const decided = (type: string, data: Record<string, unknown>, offered: Map<string, typeof anyType> = types) =>
-  decideEvent({ event: event(type, data), rules: book.forEvent(type), types: offered })
+  decideEvent({ event: event(type, data), user: {}, rules: book.forEvent(type), types: offered })
 
 describe("a tenant's actor", () => {
   it('turns an event that a rule matches into an action with its reasoning', () => {

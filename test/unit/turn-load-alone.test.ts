@@ -14,6 +14,7 @@ const tx = {
     ids.map((id) => ({ id, p: 5, type: 'at_1', state: { deadline: NOW - 1 } }) as unknown as ActionRow),
   factsOf: async () => [{ seq: '1', p: 5, actionId: 'ea_1', kind: 'outcome', n: 0, body: {} }],
   events: async () => [{ id: 'ev_1', p: 5, tenant: 't', isReady: true }],
+  people: async () => new Map(),
 } as unknown as TurnTx
 const engine = () =>
   ({

@@ -1,0 +1,80 @@
+/**
+ * What becomes of what comes in under one id: it is told to the person, or passed on to whoever that person has become.
+ * Pure, like all actors.
+ */
+import { type Person, type PersonItem, type ProfileChange, told, unknownPerson } from './person.ts'
+
+/** What was said of a person, wherever it first came in. */
+export interface Said {
+  kind: 'event' | 'traits' | 'join' | 'delete' | 'merge'
+  isAnonymous: boolean
+  type: string
+  data: Record<string, unknown>
+  /** ms since the epoch. */
+  time: number
+  /** The ids that have passed it on, the first one first. */
+  via: readonly string[]
+}
+
+export type Heard =
+  /** Known by now; an event is to be decided on. `before` is how it was known until then. */
+  | { kind: 'told'; before: Person; person: Person }
+  /** `from` is what was known under this id, and belongs to `to` by now. */
+  | { kind: 'joined'; person: Person; from: Person; to: string; via: string[] }
+  /** Everything under this id belongs to `to`, this too. */
+  | { kind: 'passed'; to: string; via: string[] }
+  /** The person is to be erased, everywhere. */
+  | { kind: 'erased' }
+  /** The id was another name of somebody who is erased: it is to be known no more. */
+  | { kind: 'gone' }
+  | { kind: 'ignored' }
+
+/** More ids than this pass nothing on: the last one keeps it. */
+export const VIA_MAX = 32
+
+/** What follows for `id`, known as `known` or not at all, from what is said under it; `id` of a join is the previous one. */
+export function hear(id: string, known: Person | undefined, said: Said): Heard {
+  const person = known ?? unknownPerson(said.kind === 'join' || said.isAnonymous)
+  if (said.kind === 'join') return join(id, person, String(said.data.userId), said.via)
+  if (said.kind === 'delete' && said.data.what === 'alias')
+    return person.mergedInto === said.data.of ? { kind: 'gone' } : { kind: 'ignored' }
+  const to = person.mergedInto
+  if (to !== null && !stays(id, to, said.via)) return { kind: 'passed', to, via: [...said.via, id] }
+  if (said.kind === 'delete' && said.data.what === 'person') return { kind: 'erased' }
+  const next = told(person, itemOf(said))
+  const isAnonymous = person.isAnonymous && said.isAnonymous
+  return { kind: 'told', before: person, person: { ...next, isAnonymous, mergedInto: null } }
+}
+
+/** From now on the id belongs to another; what it had goes along, and what it does not allow holds here too. */
+function join(id: string, person: Person, to: string, via: readonly string[]): Heard {
+  if (to === id || person.mergedInto === to) return { kind: 'ignored' }
+  const emptied = { ...unknownPerson(person.isAnonymous), permissions: person.permissions, mergedInto: to }
+  return { kind: 'joined', person: emptied, from: person, to, via: [...via, id] }
+}
+
+/**
+ * Whether what was joined in a circle ends here: the first id of a circle by its text is who all of it becomes. So
+ * joins that cross each other come to one person, in whatever order they are heard.
+ */
+function stays(id: string, to: string, via: readonly string[]): boolean {
+  if (via.length >= VIA_MAX) return true
+  const since = via.lastIndexOf(to)
+  return since >= 0 && via.slice(since).every((other) => id <= other)
+}
+
+function itemOf({ kind, type, data, time }: Said): PersonItem {
+  switch (kind) {
+    case 'event':
+      return { kind: 'event', type, at: time }
+    case 'traits':
+      return { kind: 'traits', change: data as ProfileChange }
+    case 'merge':
+      return { kind: 'merge', from: data.person as Person }
+    case 'delete':
+    case 'join':
+      return { kind: 'forget' }
+    default:
+      return kind satisfies never
+  }
+}

@@ -1,0 +1,204 @@
+import type { ClientBase } from 'pg'
+import { FREE, mayWithhold, type Permissions } from '../../actors/permissions.ts'
+import type { Person } from '../../actors/person.ts'
+import type { Traits } from '../../actors/traits.ts'
+import type { EventKind } from './accept-events.ts'
+import { type PersonKey, personKey } from './person-key.ts'
+
+/** A person as it is to be written; null: the row goes. */
+export interface PersonWrite extends PersonKey {
+  p: number
+  person: Person | null
+  /** Whether what is not allowed has to be written too. */
+  isPermissionChanged: boolean
+}
+
+/** A row of `event` by which one partition tells another of a person. */
+export interface PassedRow {
+  id: string
+  p: number
+  tenant: string
+  kind: Extract<EventKind, 'merge' | 'pass' | 'join'>
+  userId: string
+  type: string
+  /** JSON. */
+  data: unknown
+  time: number
+  source: string
+  test: boolean
+  decides: boolean
+}
+
+/** Somebody who is to be erased from everything that was received until `until`, in ms. */
+export interface NewErasure {
+  id: string
+  tenant: string
+  test: boolean
+  userId: string
+  until: number
+}
+
+/** What a turn writes about people. */
+export interface PeopleWrites {
+  people: readonly PersonWrite[]
+  passed: readonly PassedRow[]
+  erasures: readonly NewErasure[]
+}
+
+/** The columns of a person; `o` is the alias of the table, times are ms. */
+export const PERSON_COLUMNS = `o.tenant, o.test, o.id, o.traits, o.activities, o.events,
+  (date_part('epoch', o.first_seen) * 1000)::float8 as "firstSeen",
+  (date_part('epoch', o.last_seen) * 1000)::float8 as "lastSeen",
+  o.timezone, o.locale, o.permissions, o.is_anonymous as "isAnonymous", o.merged_into as "mergedInto", o.refused`
+
+/** A row as the driver gives it for PERSON_COLUMNS. */
+export interface RawPerson extends PersonKey {
+  traits: Traits
+  activities: Person['activities']
+  events: number
+  firstSeen: number | null
+  lastSeen: number | null
+  timezone: string | null
+  locale: string | null
+  permissions: Permissions | null
+  isAnonymous: boolean
+  mergedInto: string | null
+  refused: number
+}
+
+export function toPerson({ tenant: _, test: __, id: ___, permissions, ...rest }: RawPerson): Person {
+  return { ...rest, permissions: permissions ?? FREE }
+}
+
+/** Those of these people of whom something is known, by their keys. */
+export async function loadPeople(
+  client: ClientBase,
+  keys: readonly PersonKey[],
+): Promise<Map<string, Person>> {
+  if (keys.length === 0) return new Map()
+  const { rows } = await client.query<RawPerson>({
+    name: 'people-load',
+    text: `select ${PERSON_COLUMNS} from unnest($1::uuid[], $2::bool[], $3::text[]) as k(tenant, test, id)
+           join person o on o.tenant = k.tenant and o.test = k.test and o.id = k.id`,
+    values: [keys.map((k) => k.tenant), keys.map((k) => k.test), keys.map((k) => k.id)],
+  })
+  return new Map(rows.map((row) => [personKey(row), toPerson(row)]))
+}
+
+// One statement for all people of a turn. Rows for other partitions keep the order in which they were decided.
+const WRITE = `
+with x as materialized (
+  select * from unnest($1::uuid[], $2::bool[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::int[], $8::float8[],
+                       $9::float8[], $10::text[], $11::text[], $12::text[], $13::bool[], $14::text[], $15::int[], $16::bool[])
+    as x(tenant, test, id, p, traits, activities, events, first_seen, last_seen, timezone, locale, permissions, is_anonymous,
+         merged_into, refused, is_gone)
+), kept as (
+  insert into person as o (tenant, test, id, p, traits, activities, events, first_seen, last_seen, timezone, locale,
+                           permissions, is_anonymous, merged_into, refused)
+  select tenant, test, id, p, traits::jsonb, activities::json, events, to_timestamp(first_seen / 1000),
+         to_timestamp(last_seen / 1000), timezone, locale, permissions::json, is_anonymous, merged_into, refused
+  from x where not is_gone
+  on conflict (tenant, test, id) do update set traits = excluded.traits, activities = excluded.activities,
+    events = excluded.events, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
+    timezone = excluded.timezone, locale = excluded.locale, permissions = excluded.permissions,
+    is_anonymous = excluded.is_anonymous, merged_into = excluded.merged_into, refused = excluded.refused, updated_at = now()
+), gone as (
+  delete from person o using x where x.is_gone and o.tenant = x.tenant and o.test = x.test and o.id = x.id
+), refused as (
+  insert into refusal (tenant, user_id, permissions)
+  select * from unnest($17::uuid[], $18::text[], $19::json[]) as r(tenant, user_id, permissions) where permissions is not null
+  on conflict (tenant, user_id) do update set permissions = excluded.permissions
+), freed as (
+  delete from refusal o using unnest($17::uuid[], $18::text[], $19::json[]) as r(tenant, user_id, permissions)
+  where r.permissions is null and o.tenant = r.tenant and o.user_id = r.user_id
+), erased as (
+  insert into erasure (id, tenant, test, user_id, until)
+  select id, tenant, test, user_id, to_timestamp(until / 1000)
+  from unnest($20::text[], $21::uuid[], $22::bool[], $23::text[], $24::float8[]) as e(id, tenant, test, user_id, until)
+  on conflict do nothing
+)
+insert into event (id, p, tenant, kind, user_id, type, data, time, source, test, decides)
+select id, p, tenant, kind, user_id, type, data::json, to_timestamp(time / 1000), source, test, decides
+from unnest($25::text[], $26::smallint[], $27::uuid[], $28::text[], $29::text[], $30::text[], $31::text[], $32::float8[],
+            $33::text[], $34::bool[], $35::bool[])
+  with ordinality as e(id, p, tenant, kind, user_id, type, data, time, source, test, decides, ord)
+order by ord`
+
+/** Writes what a turn decided about people; asks nothing of the ledger where that is nothing. */
+export async function writePeople(client: ClientBase, writes: PeopleWrites): Promise<void> {
+  const { people, passed, erasures } = writes
+  if (people.length + passed.length + erasures.length === 0) return
+  await client.query({
+    name: 'people-write',
+    text: WRITE,
+    values: [
+      ...personValues(people),
+      ...refusalValues(people),
+      ...erasureValues(erasures),
+      ...passedValues(passed),
+    ],
+  })
+}
+
+const json = (value: unknown): string => JSON.stringify(value)
+
+function personValues(writes: readonly PersonWrite[]): unknown[] {
+  const of = <T>(read: (person: Person) => T) =>
+    writes.map(({ person }) => (person === null ? null : read(person)))
+  return [
+    writes.map((w) => w.tenant),
+    writes.map((w) => w.test),
+    writes.map((w) => w.id),
+    writes.map((w) => w.p),
+    of((person) => json(person.traits)),
+    of((person) => json(person.activities)),
+    of((person) => person.events),
+    of((person) => person.firstSeen),
+    of((person) => person.lastSeen),
+    of((person) => person.timezone),
+    of((person) => person.locale),
+    of((person) => (person.permissions === FREE ? null : json(person.permissions))),
+    of((person) => person.isAnonymous),
+    of((person) => person.mergedInto),
+    of((person) => person.refused),
+    writes.map(({ person }) => person === null),
+  ]
+}
+
+/** Nothing is sent for test people, so that it does not matter what they allow. */
+function refusalValues(writes: readonly PersonWrite[]): unknown[] {
+  const changed = writes.filter(({ test, isPermissionChanged }) => !test && isPermissionChanged)
+  return [
+    changed.map((w) => w.tenant),
+    changed.map((w) => w.id),
+    changed.map(({ person }) =>
+      person !== null && mayWithhold(person.permissions) ? json(person.permissions) : null,
+    ),
+  ]
+}
+
+function erasureValues(erasures: readonly NewErasure[]): unknown[] {
+  return [
+    erasures.map((e) => e.id),
+    erasures.map((e) => e.tenant),
+    erasures.map((e) => e.test),
+    erasures.map((e) => e.userId),
+    erasures.map((e) => e.until),
+  ]
+}
+
+function passedValues(passed: readonly PassedRow[]): unknown[] {
+  return [
+    passed.map((row) => row.id),
+    passed.map((row) => row.p),
+    passed.map((row) => row.tenant),
+    passed.map((row) => row.kind),
+    passed.map((row) => row.userId),
+    passed.map((row) => row.type),
+    passed.map((row) => json(row.data)),
+    passed.map((row) => row.time),
+    passed.map((row) => row.source),
+    passed.map((row) => row.test),
+    passed.map((row) => row.decides),
+  ]
+}
