@@ -5,6 +5,8 @@ import { MUTATIONS, type Mutation } from './mutations.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const HOOK = join(import.meta.dirname, 'patch-hook.ts')
+/** The exit code of a process whose patch found nothing to patch. */
+const MOVED = 99
 const CONTRACT = 'test/integration/ledger-contract.test.ts'
 
 program
@@ -59,7 +61,7 @@ async function contract({ guard, ledger }: Mutation): Promise<{ isFound: boolean
   const mocha = join(ROOT, 'node_modules', 'mocha', 'bin', 'mocha.js')
   const { code, out } = await run(`ledger:${guard}`, [mocha, '--no-parallel', CONTRACT])
   const failed = /^\s+1\) (.*)$/m.exec(out)?.[1]
-  if (code === 2 || failed === undefined)
+  if (code === MOVED || failed === undefined)
     return { isFound: false, text: code === 0 ? 'NOT FOUND' : `did not run: ${out.trim().split('\n')[0]}` }
   return { isFound: true, text: failed }
 }

@@ -25,7 +25,7 @@ registerHooks({
       const count = source.split(from).length - 1
       if (count !== 1) {
         process.stderr.write(`${file} has ${count} times: ${from}\n`)
-        process.exit(2)
+        process.exit(99)
       }
       source = source.replace(from, () => to)
     }
