@@ -12,8 +12,10 @@ import { type Latencies, latencies, steadily } from './arrivals.ts'
 import { figureOf, newSecret, plain, type Scenario } from './scenario.ts'
 
 const PER_SECOND = 50
-/** Seconds before anything is measured. */
-const WARM_UP = 10
+/** First so many a second, so that what is measured is compiled: a process that has run for a while, with little to do. */
+const WARM_UP = { perSecond: 200, seconds: 10 }
+/** Then as many as are measured, until what the haste left behind is gone. */
+const CALM_SECONDS = 2
 
 /** The parts of Volley's answers that are needed here. */
 interface Answer {
@@ -29,7 +31,7 @@ interface Answer {
 export const latency: Scenario = {
   name: 'latency',
   async run(machine, { isQuick, rounds }) {
-    const seconds = WARM_UP + (isQuick ? 4 : 12)
+    const seconds = isQuick ? 4 : 12
     const of: Record<'raw' | 'volley' | 'bullmq', Latencies[]> = { raw: [], volley: [], bullmq: [] }
     for (let round = 1; round <= Math.min(rounds, 2); round++) {
       of.raw.push(await raw(machine, seconds))
@@ -59,19 +61,35 @@ export const latency: Scenario = {
   },
 }
 
+const jobsFor = (seconds: number) =>
+  WARM_UP.perSecond * WARM_UP.seconds + PER_SECOND * (CALM_SECONDS + seconds)
+
+/** Warms up, and then hands over at the rate that is measured for so many seconds; gives when each of those began. */
+async function calmly(
+  seconds: number,
+  handOver: (index: number) => Promise<string>,
+  from: 'accepted' | 'begun' = 'accepted',
+): Promise<Map<string, bigint>> {
+  await steadily(WARM_UP.perSecond, WARM_UP.seconds, handOver)
+  const before = WARM_UP.perSecond * WARM_UP.seconds
+  return steadily(PER_SECOND, CALM_SECONDS + seconds, (i) => handOver(before + i), {
+    warmUp: CALM_SECONDS,
+    from,
+  })
+}
+
 async function raw(machine: Machine, seconds: number): Promise<Latencies> {
   const secret = newSecret()
   const agent = new Agent({ connections: 64 })
   await machine.receiver.reset({ secret, expect: 0 })
-  const jobs = makeJobs(PER_SECOND * seconds)
-  const begun = await steadily(
-    PER_SECOND,
+  const jobs = makeJobs(jobsFor(seconds))
+  const begun = await calmly(
     seconds,
     async (i) => {
       await post(agent, machine.receiver.url(), secret, jobs[i]!)
       return jobs[i]!.id
     },
-    { warmUp: WARM_UP, from: 'begun' },
+    'begun',
   )
   await agent.close()
   return latencies(begun, machine.receiver)
@@ -103,24 +121,19 @@ async function volley(machine: Machine, seconds: number): Promise<Latencies> {
     secret: made.body.action_type.webhook_secret,
     expect: 0,
   })
-  const jobs = makeJobs(PER_SECOND * seconds)
-  const begun = await steadily(
-    PER_SECOND,
-    seconds,
-    async (i) => {
-      const { userId, parameters, reasoning, confidence } = jobs[i]!
-      const { status, body } = await call('/api/external/actions', {
-        action_type: 'grant_points',
-        user_id: userId,
-        parameters: JSON.parse(parameters),
-        reasoning,
-        confidence,
-      })
-      if (status !== 201) throw new Error(`an action was answered with ${status}`)
-      return body.action.id
-    },
-    { warmUp: WARM_UP },
-  )
+  const jobs = makeJobs(jobsFor(seconds))
+  const begun = await calmly(seconds, async (i) => {
+    const { userId, parameters, reasoning, confidence } = jobs[i]!
+    const { status, body } = await call('/api/external/actions', {
+      action_type: 'grant_points',
+      user_id: userId,
+      parameters: JSON.parse(parameters),
+      reasoning,
+      confidence,
+    })
+    if (status !== 201) throw new Error(`an action was answered with ${status}`)
+    return body.action.id
+  })
   const measured = await latencies(begun, machine.receiver)
   await agent.close()
   await installation.stop()
@@ -131,7 +144,7 @@ async function volley(machine: Machine, seconds: number): Promise<Latencies> {
 async function bullmq(machine: Machine, seconds: number): Promise<Latencies> {
   const database = await machine.fresh('bench_latency_bullmq')
   const secret = newSecret()
-  const n = PER_SECOND * seconds
+  const n = jobsFor(seconds)
   const pool = new pg.Pool({ connectionString: database.url, max: 4 })
   await pool.query(TABLES)
   const connection = new Redis(machine.redisUrl, { maxRetriesPerRequest: null })
@@ -147,16 +160,11 @@ async function bullmq(machine: Machine, seconds: number): Promise<Latencies> {
   }
   const { end } = await forked('./bullmq.worker.ts', { ...order, jobs: [], allReceived: Promise.resolve() })
   const jobs = makeJobs(n)
-  const begun = await steadily(
-    PER_SECOND,
-    seconds,
-    async (i) => {
-      await insertJobs(pool, [jobs[i]!])
-      await queue.add('dispatch', jobs[i]!, { jobId: jobs[i]!.id })
-      return jobs[i]!.id
-    },
-    { warmUp: WARM_UP },
-  )
+  const begun = await calmly(seconds, async (i) => {
+    await insertJobs(pool, [jobs[i]!])
+    await queue.add('dispatch', jobs[i]!, { jobId: jobs[i]!.id })
+    return jobs[i]!.id
+  })
   const measured = await latencies(begun, machine.receiver)
   await end()
   await queue.close()

@@ -24,8 +24,9 @@ export interface MailerOptions {
 type Waiting = Map<string, Nudge>
 
 /**
- * Sends nudges to the workers that own their partitions. Those of one tick of the loop go together, and those for a stream
- * that come while one entry is under way go in the next, so a worker whose server does not answer holds up nobody else.
+ * Sends nudges to the workers that own their partitions, at once: an answer that is written before would keep the nudge
+ * waiting. Those for a stream that come while one entry is under way go together in the next, so a worker whose server does
+ * not answer holds up nobody else.
  */
 export class Mailer implements Nudger {
   readonly #options: MailerOptions
@@ -47,7 +48,7 @@ export class Mailer implements Nudger {
     }
     if (this.#waiting.size > 0 && !this.#isFlushing) {
       this.#isFlushing = true
-      setImmediate(() => void this.#flush())
+      void this.#flush()
     }
   }
 
