@@ -115,7 +115,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   const commands = connect(redisUrl, 'send', log, config.redisTls)
   const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
   const months = new MonthKeeper(ledger, log)
-  const retention = new Retention(ledger, log)
+  const retention = new Retention(ledger, log, config.keep)
   let mailbox: Mailbox | undefined
   const openMailbox = (worker: string) => {
     mailbox = new Mailbox({

@@ -43,6 +43,8 @@ export interface Config {
   backlogMax: number
   /** How long a worker's beat keeps it alive without another. */
   beatMs: number
+  /** How long events, and actions with their history, stay after the end of their month, in ms; null: for ever. */
+  keep: Readonly<{ eventsMs: number | null; actionsMs: number | null }>
   logLevel: string
   bodyLimitBytes: number
   /** The search path for programs. */
@@ -50,6 +52,9 @@ export interface Config {
   /** Ends the process when its standard input does: set for the children of a platform. */
   isLeashed: boolean
 }
+
+/** A repeat of what came in a week ago is still told from something new. */
+const KEEP_MS_MIN = 7 * 86_400_000
 
 type Env = Record<string, string | undefined>
 
@@ -70,6 +75,14 @@ function duration(env: Env, name: string, fallback: number): number {
   const text = env[name]
   if (text === undefined || text === '') return fallback
   return durationMs(text) ?? refuse(name, text, 'a duration such as "15s"')
+}
+
+function keeping(env: Env, name: string): number | null {
+  const text = env[name] || '400d'
+  if (text === 'off') return null
+  const ms = durationMs(text)
+  if (ms === null || ms < KEEP_MS_MIN) refuse(name, text, '"off" or a duration of at least "7d"')
+  return ms
 }
 
 function share(env: Env, name: string, fallback: number): number | null {
@@ -176,6 +189,10 @@ export function readConfig(env: Env = process.env): Config {
     breakerShare: share(env, 'VOLLEY_BREAKER', 0.5),
     backlogMax: whole(env, 'VOLLEY_BACKLOG_MAX', 1_000_000, 1, 1_000_000_000),
     beatMs: duration(env, 'VOLLEY_BEAT', 15_000),
+    keep: Object.freeze({
+      eventsMs: keeping(env, 'VOLLEY_KEEP_EVENTS'),
+      actionsMs: keeping(env, 'VOLLEY_KEEP_ACTIONS'),
+    }),
     logLevel: level,
     bodyLimitBytes: whole(env, 'VOLLEY_BODY_LIMIT', 5_000_000, 1_000, 100_000_000),
     path: env.PATH ?? '',

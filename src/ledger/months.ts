@@ -14,7 +14,8 @@ const MONTHLY = [
 /** Months ahead that always exist, so that a month of failing upkeep loses nothing. */
 const AHEAD = 3
 
-const lowerBound = (prefix: string, at: Date) => `${prefix}_${encodeTime(at.getTime(), 10)}`
+/** The first of the ids that are made from then on, as a bound. */
+export const idsFrom = (prefix: string, at: Date): string => `${prefix}_${encodeTime(at.getTime(), 10)}`
 
 const monthStart = (now: Date, offset: number) =>
   new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1))
@@ -33,8 +34,8 @@ export async function ensureMonths(client: ClientBase, now: Date): Promise<void>
     for (let offset = -1; offset <= AHEAD; offset++) {
       const start = monthStart(now, offset)
       const name = `${table}_${start.toISOString().slice(0, 7).replace('-', '_')}`
-      const from = isNew && offset === -1 ? 'minvalue' : `'${lowerBound(prefix, start)}'`
-      const to = `'${lowerBound(prefix, monthStart(now, offset + 1))}'`
+      const from = isNew && offset === -1 ? 'minvalue' : `'${idsFrom(prefix, start)}'`
+      const to = `'${idsFrom(prefix, monthStart(now, offset + 1))}'`
       await client.query(
         `create table if not exists ${name} partition of ${table} for values from (${from}) to (${to})${storage}`,
       )

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { dropMonths, type KeepMonths } from '../ledger/drop-months.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { REMOVALS, removeOld, takeRun } from '../ledger/retention.ts'
 import type { Log } from '../log.ts'
@@ -11,15 +12,17 @@ const PAUSE_MS = 20
 export class Retention {
   readonly #ledger: Ledger
   readonly #log: Log
+  readonly #keep: KeepMonths
   readonly #stopping = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   /** A run of this process that failed is taken up again an hour later. */
   #isUnfinished = false
 
-  constructor(ledger: Ledger, log: Log) {
+  constructor(ledger: Ledger, log: Log, keep: KeepMonths) {
     this.#ledger = ledger
     this.#log = log
+    this.#keep = keep
   }
 
   start(): void {
@@ -64,6 +67,15 @@ export class Retention {
       }
       if (removed > 0) this.#log.info({ table: removal.table, removed }, 'upkeep: old rows removed')
     }
+    await this.#dropMonths()
     this.#isUnfinished = false
+  }
+
+  async #dropMonths(): Promise<void> {
+    for (const { kind, month, tables } of await dropMonths(this.#ledger.pool, this.#keep)) {
+      const what =
+        kind === 'dropped' ? 'a month was dropped' : 'a month stays, since something of it is not over'
+      this.#log.info({ month, tables }, `upkeep: ${what}`)
+    }
   }
 }

@@ -140,27 +140,14 @@ describe('the removal of what is old', () => {
 
   it('begins when a worker starts, and ends with it', async () => {
     for (const { table } of REMOVALS) await ledger.pool.query(ROWS[table]!(`'2020-01-01'`, 'old'))
-    const retention = new Retention(ledger, createLog({ level: 'silent', name: 'test' }))
+    const retention = new Retention(ledger, createLog({ level: 'silent', name: 'test' }), {
+      eventsMs: null,
+      actionsMs: null,
+    })
     retention.start()
     await eventually(async () => {
       for (const { table } of REMOVALS) expect(await count(table), table).to.equal(0)
     })
     await retention.stop()
-  })
-
-  it('of a month is one drop of its tables, beside transactions that go on', async () => {
-    const last = new Date()
-    last.setUTCDate(0)
-    const month = last.toISOString().slice(0, 7).replace('-', '_')
-    const busy = await ledger.pool.connect()
-    await busy.query('begin')
-    await busy.query(`insert into dedupe (tenant, scope, key) values (gen_random_uuid(), 'test', 'busy')`)
-    for (const table of ['action', 'fact', 'history', 'event', 'decision']) {
-      await ledger.pool.query(`alter table ${table} detach partition ${table}_${month} concurrently`)
-      await ledger.pool.query(`drop table ${table}_${month}`)
-    }
-    await busy.query('commit')
-    busy.release()
-    await ledger.ensureMonths()
   })
 })
