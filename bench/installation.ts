@@ -13,6 +13,7 @@ import { laneOf, sliceOf, slicesOf } from '../src/ledger/placement.ts'
 import { secretBox } from '../src/ledger/secrets.ts'
 import { DEADLINE_LANE, SLEEP_LANE } from '../src/ledger/timers.ts'
 import { owners } from '../src/ledger/workers.ts'
+import { freePort } from '../src/local/ports.ts'
 import { createLog } from '../src/log.ts'
 import { connect } from '../src/mailbox/connect.ts'
 import { Mailer } from '../src/mailbox/send.ts'
@@ -129,7 +130,7 @@ export class Installation {
 
   /** Starts a web process; gives its address and a live key of a tenant of its own. */
   async web(): Promise<{ url: string; key: string; tenantSlug: string }> {
-    const port = 20_000 + Math.floor(Math.random() * 20_000)
+    const port = await freePort()
     const tenantSlug = 'bench'
     const { key } = await createKey(this.ledger, { tenant: tenantSlug, mode: 'live' })
     const url = `http://127.0.0.1:${port}`
