@@ -3,7 +3,7 @@ import type { LeaveWrites } from '../ledger/leaves.ts'
 import type { Transition } from '../ledger/transitions.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { HeldAction } from './held.ts'
-import type { Subject } from './load.ts'
+import type { Loaded, Subject } from './load.ts'
 
 /** A POST that was given leave must begin within this by the monotonic clock; its permit runs longer than the POST. */
 export const BEGIN_WITHIN_MS = 5_000
@@ -25,9 +25,7 @@ export interface LeavesDecided extends LeaveWrites {
 
 /** Decides who may send, first come, first served within each type; `now` is the turn's clock in ms. */
 export function decideLeaves(
-  asking: readonly Asking[],
-  subjects: readonly Subject[],
-  allowances: ReadonlyMap<string, Allowance>,
+  { asking, subjects, allowances }: Pick<Loaded, 'asking' | 'subjects' | 'allowances'>,
   transitions: readonly Transition[],
   now: number,
 ): LeavesDecided {

@@ -1,11 +1,13 @@
 import type { Status } from '../../actors/action.ts'
+import type { Suspect } from '../ledger/suspects.ts'
+import type { Fence } from '../ledger/turn-transaction.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Work } from './agenda.ts'
 import { condemn } from './condemn.ts'
-import { type Decided, decideActions, type TurnMoment } from './decide-actions.ts'
+import { type Decided, decideActions } from './decide-actions.ts'
 import { decideEvents, decidingBy, type EventsDecided } from './decide-events.ts'
 import { decideLeaves, type LeavesDecided } from './decide-leave.ts'
-import { disown } from './disown.ts'
+import { disown, type OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
 import { type Loaded, load, type Subject } from './load.ts'
 import { loadAlone } from './load-alone.ts'
@@ -41,34 +43,16 @@ export interface TurnReport {
 export async function turn(engine: Engine, work: Work, care: Care): Promise<'committed' | 'buried'> {
   const owned = engine.ownership.list()
   const startedAt = engine.clock.monotonicMs()
-  let attempted: string[] = []
+  const attempted = new Set<string>()
   try {
     const end = await engine.ledger.inTurn(engine.ownership.id, async (tx, fence): Promise<TurnReport> => {
       engine.clockOffsetMs = fence.now - engine.clock.wallMs()
-      const moment = { now: fence.now, chance: engine.clock.chance }
       const mine = disown(engine, work, owned, fence)
-      const { alone } = mine
-      const loaded =
-        alone === undefined ? await load(engine, tx, mine) : await loadAlone(engine, tx, mine, alone, fence)
-      const { actions, events } =
-        alone?.isCondemned === true
-          ? await condemn(tx, loaded, alone, moment)
-          : care === 'together'
-            ? decideAll(engine, loaded, moment)
-            : await writeSingly(engine, tx, loaded, moment)
-      const leaves = decideLeaves(
-        loaded.asking,
-        loaded.subjects,
-        loaded.allowances,
-        actions.transitions,
-        fence.now,
-      )
-      attempted = actions.transitions.map((transition) => transition.id)
+      const loaded = await loadWork(engine, tx, mine, fence)
+      for (const { row } of loaded.subjects) attempted.add(row.id)
+      const { actions, events } = await decideAndWrite(engine, tx, { loaded, care, alone: mine.alone, fence })
+      const leaves = decideLeaves(loaded, actions.transitions, fence.now)
       for (const { id } of leaves.claims) engine.unsent.add(id)
-      if (care === 'together') {
-        await tx.writeActions(actions)
-        await tx.writeEvents(events)
-      }
       await writeLeaves(tx, leaves)
       const reserved = loaded.subjects.filter(
         ({ isReserved, row }) => isReserved && isSendable(row.state.status),
@@ -88,8 +72,31 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
   }
 }
 
-function decideAll(engine: Engine, loaded: Loaded, moment: TurnMoment) {
-  return { actions: decideActions(loaded, moment), events: decideEvents(loaded, decidingBy(engine, moment)) }
+function loadWork(engine: Engine, tx: TurnTx, work: OwnWork, fence: Fence): Promise<Loaded> {
+  return work.alone === undefined ? load(engine, tx, work) : loadAlone(engine, tx, work, work.alone, fence)
+}
+
+interface Decidable {
+  loaded: Loaded
+  care: Care
+  alone: Suspect | undefined
+  fence: Fence
+}
+
+/** What is decided is written at once, so that a row which Postgres refuses can be told from the others. */
+async function decideAndWrite(
+  engine: Engine,
+  tx: TurnTx,
+  { loaded, care, alone, fence }: Decidable,
+): Promise<{ actions: Decided; events: EventsDecided }> {
+  const moment = { now: fence.now, chance: engine.clock.chance }
+  if (alone?.isCondemned === true) return condemn(tx, loaded, alone, moment)
+  if (care === 'singly') return writeSingly(engine, tx, loaded, moment)
+  const actions = decideActions(loaded, moment)
+  const events = decideEvents(loaded, decidingBy(engine, moment))
+  await tx.writeActions(actions)
+  await tx.writeEvents(events)
+  return { actions, events }
 }
 
 async function writeLeaves(tx: TurnTx, leaves: LeavesDecided): Promise<void> {
@@ -99,14 +106,13 @@ async function writeLeaves(tx: TurnTx, leaves: LeavesDecided): Promise<void> {
 }
 
 /** The commit's result is unknown: what it may have changed is read again, and is not sent before that. */
-function distrust(engine: Engine, ids: readonly string[]): void {
-  const doubtful = new Set(ids)
+function distrust(engine: Engine, doubtful: ReadonlySet<string>): void {
   const queued = engine.lanes.drop((action) => doubtful.has(action.id))
   for (const action of queued) {
     engine.held.release(action.id)
     engine.feeder.look(action)
   }
-  for (const id of ids) {
+  for (const id of doubtful) {
     const held = engine.held.get(id)
     if (held !== undefined) held.isStale = true
   }
