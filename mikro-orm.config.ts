@@ -14,6 +14,7 @@ import { Migration20261121150000_operators } from './src/ledger/migrations/Migra
 import { Migration20261121160000_suspects } from './src/ledger/migrations/Migration20261121160000_suspects.ts'
 import { Migration20261121170000_event_kinds } from './src/ledger/migrations/Migration20261121170000_event_kinds.ts'
 import { Migration20261121180000_people } from './src/ledger/migrations/Migration20261121180000_people.ts'
+import { Migration20261121190000_of_users } from './src/ledger/migrations/Migration20261121190000_of_users.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -35,6 +36,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121160000_suspects,
         Migration20261121170000_event_kinds,
         Migration20261121180000_people,
+        Migration20261121190000_of_users,
       ],
       snapshot: false,
       silent: true,

@@ -23,6 +23,7 @@ import { connect } from './mailbox/connect.ts'
 import { Mailbox } from './mailbox/read.ts'
 import { Mailer } from './mailbox/send.ts'
 import { Worker } from './turn/worker.ts'
+import { Erasures } from './upkeep/erasures.ts'
 import { MonthKeeper } from './upkeep/months.ts'
 import { Retention } from './upkeep/retention.ts'
 
@@ -105,6 +106,22 @@ export async function startWeb(
   }
 }
 
+/** The background roles of a worker process, until `stop`. */
+function startUpkeep(ledger: Ledger, config: Config, log: Log): { stop(): Promise<void> } {
+  const months = new MonthKeeper(ledger, log)
+  const retention = new Retention(ledger, log, config.keep)
+  const erasures = new Erasures(ledger, config.partitions, log)
+  months.start()
+  retention.start()
+  erasures.start()
+  return {
+    async stop() {
+      months.stop()
+      await Promise.all([retention.stop(), erasures.stop()])
+    },
+  }
+}
+
 /** A worker process: owns its share of the partitions and sends until `close`, which gives them back first. */
 export async function startWorker(config: Config, log: Log): Promise<{ id: string; close(): Promise<void> }> {
   const { databaseUrl, redisUrl, rules, guard, ledger, registry, tenants } = await openParts(
@@ -114,8 +131,6 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   const loads = openLoadPool({ databaseUrl, queryTimeoutMs: QUERY_TIMEOUT_MS })
   const commands = connect(redisUrl, 'send', log, config.redisTls)
   const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
-  const months = new MonthKeeper(ledger, log)
-  const retention = new Retention(ledger, log, config.keep)
   let mailbox: Mailbox | undefined
   const openMailbox = (worker: string) => {
     mailbox = new Mailbox({
@@ -156,15 +171,13 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   })
   await engine.start()
   openMailbox(engine.id)
-  months.start()
-  retention.start()
+  const upkeep = startUpkeep(ledger, config, log)
   return {
     id: engine.id,
     async close() {
-      months.stop()
-      const retentionEnd = retention.stop()
+      const upkeepEnd = upkeep.stop()
       await engine.stop()
-      await retentionEnd
+      await upkeepEnd
       await mailbox?.stop()
       commands.disconnect()
       await client.close()

@@ -34,6 +34,9 @@ import {
 } from './operators/tenants.ts'
 import type { Route } from './route.ts'
 import { getSending, putSending } from './sending.ts'
+import { deleteUser, getErasure } from './users/erasure.ts'
+import { getUser, putUser } from './users/user.ts'
+import { getUsers } from './users/users.ts'
 
 const declared: readonly Route[] = [
   getHealthz,
@@ -55,6 +58,11 @@ const declared: readonly Route[] = [
   getSegmentSecret,
   putSegmentSecret,
   deleteSegmentSecret,
+  getUsers,
+  putUser,
+  getUser,
+  deleteUser,
+  getErasure,
   postRecommend,
   getDecision,
   getSending,

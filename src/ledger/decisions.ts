@@ -10,6 +10,8 @@ export interface NewDecision {
   eventId: string | null
   body: unknown
   actionId: string | null
+  /** Decided for a test key: what would have been done. */
+  test: boolean
 }
 
 /** A decision as it was kept; `at` in ms. */
@@ -24,10 +26,11 @@ export async function insertDecisions(
   if (decisions.length === 0) return
   await client.query({
     name: 'insert-decisions',
-    text: `insert into decision (id, tenant, user_id, domain, event_id, body, action_id)
-           select id, tenant, user_id, domain, event_id, body::json, action_id
-           from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-             as x(id, tenant, user_id, domain, event_id, body, action_id)`,
+    text: `insert into decision (id, tenant, user_id, domain, event_id, body, action_id, test)
+           select id, tenant, user_id, domain, event_id, body::json, action_id, test
+           from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                       $8::bool[])
+             as x(id, tenant, user_id, domain, event_id, body, action_id, test)`,
     values: [
       decisions.map((d) => d.id),
       decisions.map((d) => d.tenant),
@@ -36,6 +39,7 @@ export async function insertDecisions(
       decisions.map((d) => d.eventId),
       decisions.map((d) => JSON.stringify(d.body)),
       decisions.map((d) => d.actionId),
+      decisions.map((d) => d.test),
     ],
   })
 }
@@ -44,7 +48,7 @@ export async function insertDecisions(
 export async function readDecision(pool: Pool, tenant: string, id: string): Promise<ReadDecision | null> {
   const { rows } = await pool.query<ReadDecision>({
     name: 'read-decision',
-    text: `select id, tenant, user_id as "userId", domain, event_id as "eventId", body, action_id as "actionId",
+    text: `select id, tenant, user_id as "userId", domain, event_id as "eventId", body, action_id as "actionId", test,
              (date_part('epoch', at) * 1000)::float8 as at
            from decision where id = $1 and tenant = $2`,
     values: [id, tenant],

@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg'
+import type { ClientBase, Pool } from 'pg'
 import type { EventKind } from './accept-events.ts'
 
 /** An event as its partition's owner reads it; times in ms since the epoch. */
@@ -65,4 +65,14 @@ export async function moveMarks(client: ClientBase, marks: readonly Mark[]): Pro
            where mark.p = x.p`,
     values: [marks.map((m) => m.p), marks.map((m) => m.xid), marks.map((m) => m.seq)],
   })
+}
+
+/** Whether the mark of its partition has passed this event: whatever follows from it is committed. */
+export async function isRead(pool: Pool, id: string): Promise<boolean> {
+  const { rows } = await pool.query<{ isRead: boolean }>({
+    name: 'event-is-read',
+    text: `select (m.xid, m.seq) >= (e.xid, e.seq) as "isRead" from event e join mark m using (p) where e.id = $1`,
+    values: [id],
+  })
+  return rows[0]?.isRead ?? false
 }

@@ -96,6 +96,7 @@ function decideOne(
       eventId: told.id,
       body: decision,
       actionId: made?.id ?? null,
+      test: row.test,
     })
   }
 }

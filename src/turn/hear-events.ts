@@ -1,4 +1,5 @@
 import { type Heard, hear, type Said } from '../../actors/people.ts'
+import { FREE } from '../../actors/permissions.ts'
 import type { Person } from '../../actors/person.ts'
 import type { Clock } from '../clock.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
@@ -55,7 +56,8 @@ export function hearEvent(row: StoredEvent, draft: PeopleDraft, hearing: Hearing
   const heard = hear(key.id, known, said)
   const keep = (person: Person | null) => {
     const isPermissionChanged =
-      (draft.writes.get(name)?.isPermissionChanged ?? false) || known?.permissions !== person?.permissions
+      (draft.writes.get(name)?.isPermissionChanged ?? false) ||
+      (known?.permissions ?? FREE) !== (person?.permissions ?? FREE)
     draft.writes.set(name, { ...key, p: row.p, person, isPermissionChanged })
     if (person === null) draft.known.delete(name)
     else draft.known.set(name, person)

@@ -81,6 +81,7 @@ export const postRecommend = route({
         eventId: null,
         body: { ...decided, context: data.context, test: caller.mode === 'test' },
         actionId: null,
+        test: caller.mode === 'test',
       },
     ])
     return { status: 200, body: answer }

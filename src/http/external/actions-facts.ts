@@ -12,6 +12,7 @@ import {
   type Request,
 } from '../../ledger/accept-facts.ts'
 import { type ReadAction, readAction } from '../../ledger/read-actions.ts'
+import { isErasedUser } from '../../ledger/redact.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 import { ActionSchema, viewAction } from './action-view.ts'
@@ -108,6 +109,8 @@ const laterPoll = (pollMs: number) => Math.min(2 * pollMs, 160)
 async function ask(request: Request, id: string, caller: Caller, deps: WebDeps, signal: AbortSignal) {
   const { pool } = deps.ledger
   const action = await known(id, caller, deps)
+  if (request === 'retry' && isErasedUser(action.userId))
+    throw new VolleyError('invalid_transition', 'The user of the action was erased; nothing is left to send.')
   refuseWithoutArrow(action, request)
   const asked = { id, p: action.p, version: action.state.version }
   await acceptRequest(pool, asked, request)

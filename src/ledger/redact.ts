@@ -1,0 +1,61 @@
+import type { ClientBase } from 'pg'
+import type { ErasureCounts, OpenErasure } from './erasures.ts'
+
+/** Whose rows these were: only that of which erasure can still be told. */
+export const erasedUser = (erasureId: string): string => `erased:${erasureId}`
+
+/** Whether an action was its user's who is erased: nothing is left of it that could be sent. */
+export const isErasedUser = (userId: string): boolean => /^erased:er_[0-9A-Z]{26}$/.test(userId)
+
+/** SQL for the rows of `alias` that belong to an erasure: `$1` is its id, and `time` their column of when they came in. */
+export const belongs = (alias: string, time: string): string =>
+  `${alias}.tenant = e.tenant and ${alias}.test = e.test and (
+     (${alias}.user_id = e.user_id and ${alias}.${time} <= e.until)
+     or (${alias}.user_id = any(e.other_ids) and ${alias}.${time} <= e.gathered_at))`
+
+/**
+ * Takes the data out of everything that belongs to an erasure, in one transaction: what it says is gone or nothing is.
+ * The rows stay, so that counts, histories and marks stay true.
+ */
+export async function redact(client: ClientBase, { id }: OpenErasure): Promise<ErasureCounts> {
+  const as = erasedUser(id)
+  const count = async (text: string, values: unknown[]) => (await client.query(text, values)).rowCount ?? 0
+  // Letters first: they name the events and actions by what these still say.
+  const letters = await count(
+    `update dead_letter l set body = null, error = 'erased'
+     from erasure e where e.id = $1 and (
+       (l.body->'event'->>'tenant' = e.tenant::text
+        and l.body->'event'->>'user_id' = any(e.other_ids || e.user_id))
+       or l.action_id in (select a.id from action a where ${belongs('a', 'created_at')}))`,
+    [id],
+  )
+  const actions = await client.query<{ id: string }>(
+    `update action a set user_id = $2, parameters = '{}', reasoning = null,
+       outcome = case when a.outcome is not null then
+         json_build_object('status', a.outcome->'status', 'result', null, 'at', a.outcome->'at') end
+     from erasure e where e.id = $1 and ${belongs('a', 'created_at')} returning a.id`,
+    [id, as],
+  )
+  const ids = actions.rows.map((row) => row.id)
+  return {
+    dead_letters: letters,
+    actions: ids.length,
+    steps: await count('update history set detail = null where action_id = any($1) and detail is not null', [
+      ids,
+    ]),
+    facts: await count(
+      `update fact set body = json_build_object('status', body->'status', 'result', null)
+       where action_id = any($1) and body is not null`,
+      [ids],
+    ),
+    decisions: await count(
+      `update decision d set user_id = $2, body = '{}' from erasure e where e.id = $1 and ${belongs('d', 'at')}`,
+      [id, as],
+    ),
+    events: await count(
+      `update event v set user_id = $2, data = '{}', dedupe_id = null
+       from erasure e where e.id = $1 and ${belongs('v', 'received_at')}`,
+      [id, as],
+    ),
+  }
+}

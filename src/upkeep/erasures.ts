@@ -1,0 +1,50 @@
+import { continueErasure, openErasures } from '../ledger/erasures.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
+
+const EVERY_MS = 1_000
+
+/** Brings erasures to their end, step by step; several processes may do it at once. */
+export class Erasures {
+  readonly #ledger: Ledger
+  readonly #partitions: number
+  readonly #log: Log
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+
+  constructor(ledger: Ledger, partitions: number, log: Log) {
+    this.#ledger = ledger
+    this.#partitions = partitions
+    this.#log = log
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#begin(), EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** Resolves once nothing is asked of the ledger any more, after the present step at the latest. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    await this.#running
+  }
+
+  #begin(): void {
+    this.#running ??= this.#run()
+      .catch((error: unknown) => {
+        this.#log.warn({ error: String(error) }, 'upkeep: an erasure could not go on; it is tried again')
+      })
+      .finally(() => {
+        this.#running = undefined
+      })
+  }
+
+  async #run(): Promise<void> {
+    for (const id of await openErasures(this.#ledger.pool)) {
+      if (this.#timer === undefined) return
+      const step = await continueErasure(this.#ledger.pool, id, this.#partitions)
+      if (step === 'done') this.#log.info({ erasure: id }, 'upkeep: a person was erased')
+    }
+  }
+}

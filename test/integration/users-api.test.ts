@@ -1,0 +1,230 @@
+import { expect } from 'chai'
+import { newId } from '../../src/ids.ts'
+import { acceptEvents } from '../../src/ledger/accept-events.ts'
+import { eventsOf } from '../../src/ledger/canonical-events.ts'
+import { eventually } from '../support/eventually.ts'
+import { Installation } from '../support/installation.ts'
+
+describe('users over the API', () => {
+  let volley: Installation
+
+  before(async () => {
+    volley = await Installation.start({ workers: 1 })
+  })
+  after(() => volley.stop())
+
+  const put = (id: string, body: unknown, key?: string) =>
+    volley.call('PUT', `/api/users/${encodeURIComponent(id)}`, body, key === undefined ? {} : { key })
+  const get = (id: string, key?: string) =>
+    volley.call('GET', `/api/users/${encodeURIComponent(id)}`, undefined, key === undefined ? {} : { key })
+  const track = (events: Record<string, unknown>[], key?: string) =>
+    volley.call('POST', '/api/external/events', { events }, key === undefined ? {} : { key })
+
+  it('are changed by what is said of them, and answered as they are then', async () => {
+    const first = await put('u/1 ä', {
+      traits: { plan: 'free', visits: 1, tags: ['a'] },
+      timezone: 'Europe/Berlin',
+      locale: 'de_de',
+      consent: { channels: { email: false } },
+      suppression: { actions: { grant_points: '2030-01-01T00:00:00Z' }, channels: { sms: true } },
+    })
+    expect(first.status).to.equal(200)
+    expect(first.body.applied).to.equal(true)
+    expect(first.body.user).to.deep.include({
+      id: 'u/1 ä',
+      traits: { plan: 'free', visits: 1, tags: ['a'] },
+      timezone: 'Europe/Berlin',
+      locale: 'de-DE',
+      consent: { channels: { email: false }, actions: {} },
+      suppression: { channels: { sms: true }, actions: { grant_points: '2030-01-01T00:00:00.000Z' } },
+    })
+    const second = await put('u/1 ä', {
+      traits: { plan: 'pro' },
+      set_once: { plan: 'none', since: 2026 },
+      add: { visits: 2 },
+      append: { tags: 'b' },
+      union: { tags: ['a', 'c'] },
+      remove: { tags: 'b' },
+      suppression: { channels: { sms: false } },
+      timezone: null,
+    })
+    expect(second.body.user).to.deep.include({
+      traits: { plan: 'pro', since: 2026, visits: 3, tags: ['a', 'c'] },
+      timezone: null,
+      suppression: { channels: {}, actions: { grant_points: '2030-01-01T00:00:00.000Z' } },
+    })
+    expect((await get('u/1 ä')).body.user.traits.plan).to.equal('pro')
+  })
+
+  const mistakes: [string, unknown, string][] = [
+    ['a time zone that nobody knows', { timezone: 'Middle/Earth' }, '/timezone'],
+    ['a locale that is none', { locale: '!' }, '/locale'],
+    [
+      'a day that does not exist',
+      { suppression: { actions: { x: '2026-02-30T00:00:00Z' } } },
+      '/suppression/actions/x',
+    ],
+    [
+      'a consent that is no yes or no',
+      { consent: { channels: { email: 'yes' } } },
+      '/consent/channels/email',
+    ],
+    ['a number that is none', { add: { visits: '1' } }, '/add/visits'],
+    ['what is misspelt', { trait: {} }, ''],
+  ]
+  for (const [title, body, path] of mistakes) {
+    it(`refuse ${title}, and say where`, async () => {
+      const answer = await put('u2', body)
+      expect(answer.status).to.equal(400)
+      expect(answer.body.code).to.equal('invalid_body')
+      expect(answer.body.details[0].path).to.equal(path)
+    })
+  }
+
+  it('show what they did, what was decided, and what was done', async () => {
+    await volley.actionType({ name: 'unlock_badge', delivery_webhook: 'http://127.0.0.1:9/x' })
+    await track([
+      { type: 'custom.seen', user_id: 'u3', data: { page: 1 } },
+      { type: 'custom.reward.redeemed', user_id: 'u3', data: { reward_type: 'discount' } },
+    ])
+    const { body } = await eventually(async () => {
+      const answer = await get('u3')
+      expect(answer.body.actions).to.have.length(1)
+      return answer
+    })
+    expect(body.user.events).to.equal(2)
+    expect(body.user.activity['custom.seen']).to.include({ count: 1 })
+    expect(body.recent_events.map(({ type }: { type: string }) => type)).to.deep.equal([
+      'custom.reward.redeemed',
+      'custom.seen',
+    ])
+    expect(body.decisions[0]).to.include({ domain: 'loyalty', action_id: body.actions[0].id })
+    expect((await get('nobody')).status).to.equal(404)
+    expect((await get('u3', volley.keys.other)).status).to.equal(404)
+  })
+
+  it('are listed by id, page by page, and by what is known of them', async () => {
+    for (const n of [1, 2, 3, 4, 5]) await put(`list-${n}`, { traits: { odd: n % 2 === 1 } })
+    const ids = (answer: { body: { users: { id: string }[] } }) => answer.body.users.map(({ id }) => id)
+    const first = await volley.call('GET', '/api/users?prefix=list-&limit=2')
+    expect(ids(first)).to.deep.equal(['list-1', 'list-2'])
+    const second = await volley.call(
+      'GET',
+      `/api/users?prefix=list-&limit=2&cursor=${first.body.next_cursor}`,
+    )
+    expect(ids(second)).to.deep.equal(['list-3', 'list-4'])
+    const last = await volley.call('GET', `/api/users?prefix=list-&limit=2&cursor=${second.body.next_cursor}`)
+    expect(ids(last)).to.deep.equal(['list-5'])
+    expect(last.body.next_cursor).to.equal(null)
+    expect(ids(await volley.call('GET', '/api/users?prefix=list-&trait=odd:true'))).to.have.length(3)
+    expect(ids(await volley.call('GET', '/api/users?prefix=list-&anonymous=true'))).to.have.length(0)
+    expect(
+      ids(await volley.call('GET', '/api/users?prefix=list-', undefined, { key: volley.keys.test })),
+    ).to.have.length(0)
+    expect((await volley.call('GET', '/api/users?cursor=nonsense')).status).to.equal(400)
+  })
+
+  it('of test keys are others, of whom is known what test keys sent', async () => {
+    await put('u5', { traits: { plan: 'live' } })
+    await put('u5', { traits: { plan: 'test' } }, volley.keys.test)
+    await track(
+      [{ type: 'custom.reward.redeemed', user_id: 'u5', data: { reward_type: 'discount' } }],
+      volley.keys.test,
+    )
+    const { body } = await eventually(async () => {
+      const answer = await get('u5', volley.keys.test)
+      expect(answer.body.actions).to.have.length(1)
+      return answer
+    })
+    expect(body.actions[0]).to.include({ test: true, status: 'pending' })
+    expect(body.user.traits).to.deep.equal({ plan: 'test' })
+    expect((await get('u5')).body).to.deep.include({ actions: [], recent_events: [] })
+    expect((await get('u5')).body.user).to.deep.include({ traits: { plan: 'live' }, events: 0 })
+  })
+
+  it('are erased everywhere, after what was not sent is cancelled, and nothing says whose it was', async () => {
+    const secret = 'Erika Mustermann'
+    await volley.actionType({
+      name: 'mail',
+      provider: 'post',
+      parameters_schema: {},
+      delivery_webhook: 'http://127.0.0.1:9/x',
+    })
+    await put('erika', { traits: { name: secret } })
+    await track([{ type: 'custom.seen', user_id: 'erika', data: { name: secret } }])
+    await track([
+      { type: 'custom.reward.redeemed', user_id: 'erika', data: { reward_type: 'discount', name: secret } },
+    ])
+    const asked = await volley.call('POST', '/api/external/actions', {
+      action_type: 'mail',
+      user_id: 'erika',
+      parameters: { to: secret },
+      reasoning: secret,
+      scheduled_at: new Date(Date.now() + 3_600_000).toISOString(),
+    })
+    expect(asked.status).to.equal(201)
+    await eventually(async () => expect((await get('erika')).body.actions).to.have.length(2))
+    const erased = await volley.call('DELETE', '/api/users/erika')
+    expect(erased.status).to.equal(202)
+    const done = await eventually(async () => {
+      const { body } = await volley.call('GET', `/api/erasures/${erased.body.erasure.id}`)
+      expect(body.erasure.status).to.equal('done')
+      return body.erasure
+    }, 30_000)
+    expect(done.counts).to.include({ actions: 2, decisions: 1, events: 4 })
+    const action = await volley.call('GET', `/api/external/actions/${asked.body.action.id}`)
+    expect(action.body.action).to.deep.include({
+      status: 'failed',
+      failure_reason: 'cancelled',
+      parameters: {},
+    })
+    expect(
+      (await volley.call('POST', `/api/external/actions/${asked.body.action.id}/retry`)).body.code,
+    ).to.equal('invalid_transition')
+    expect((await get('erika')).status).to.equal(404)
+    expect(await remains(volley, secret, 'erika')).to.deep.equal([])
+  })
+
+  it('are erased with all ids that were joined to them, and may come back as somebody new', async () => {
+    const { pool } = volley.ledger
+    const { rows } = await pool.query(`select id from tenant where slug = 'acme'`)
+    await track([{ type: 'custom.seen', user_id: 'old-name', data: {} }])
+    await joined(volley, rows[0].id, 'old-name', 'max')
+    await eventually(async () =>
+      expect((await get('old-name')).body.user).to.include({ id: 'max', events: 1 }),
+    )
+    const erased = await volley.call('DELETE', '/api/users/old-name')
+    await eventually(async () => {
+      const { body } = await volley.call('GET', `/api/erasures/${erased.body.erasure.id}`)
+      expect(body.erasure.status).to.equal('done')
+    }, 30_000)
+    expect(await remains(volley, 'old-name', 'max')).to.deep.equal([])
+    await track([{ type: 'custom.seen', user_id: 'old-name', data: {} }])
+    await eventually(async () =>
+      expect((await get('old-name')).body.user).to.include({ id: 'old-name', events: 1 }),
+    )
+  })
+})
+
+/** Joins one id to another, as a connector does. */
+async function joined({ ledger, config }: Installation, tenant: string, previousId: string, userId: string) {
+  const join = { kind: 'join' as const, source: 'segment' as const, at: null, previousId, userId }
+  const rows = eventsOf([join], { tenant, partitions: config.partitions, newId: () => newId('ev') })
+  await acceptEvents(ledger.pool, { tenant, source: 'segment', test: false, decides: true }, rows)
+}
+
+/** Tables with a row in which one of these texts still stands. */
+async function remains({ ledger }: Installation, ...texts: string[]): Promise<string[]> {
+  const { rows: tables } = await ledger.pool.query<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition`,
+  )
+  const found: string[] = []
+  for (const { name } of tables) {
+    const { rows } = await ledger.pool.query(
+      `select 1 from ${name} t where exists (select from unnest($1::text[]) x where t::text like '%' || x || '%')`,
+      [texts],
+    )
+    if (rows.length > 0) found.push(name)
+  }
+  return found
+}
