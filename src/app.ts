@@ -7,13 +7,16 @@ import { compileParametersSchema } from './documents/parameters-schema.ts'
 import { loadRules } from './documents/rule-book.ts'
 import { VolleyError } from './errors.ts'
 import { BacklogGate } from './http/backlog-gate.ts'
+import { EventTail } from './http/events/tail.ts'
 import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
 import { countBacklog } from './ledger/backlog.ts'
 import { engineLedger } from './ledger/engine-ledger.ts'
+import { followEvents, presentPosition } from './ledger/follow-events.ts'
 import { Intake } from './ledger/intake.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
+import { partitionsOfTenant } from './ledger/placement.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
 import { TenantRegistry } from './ledger/tenant-registry.ts'
 import { TypeRegistry } from './ledger/type-registry.ts'
@@ -31,6 +34,8 @@ const POOL_MAX = { web: 16, worker: 8 }
 /** Of one statement: a connection may be dead without saying so, and a beat should outlive the wait. */
 const QUERY_TIMEOUT_MS = 10_000
 const CLOSE_GRACE_MS = 5_000
+/** So old may what a live view shows be. */
+const LIVE_VIEW_MS = 500
 const CONNECTIONS_PER_ORIGIN = 64
 
 interface Needed {
@@ -86,7 +91,27 @@ export async function startWeb(
     now: () => performance.now(),
   })
   const intake = new Intake(ledger.pool)
-  const deps = { ledger, intake, registry, tenants, backlog, nudger, log, config, secrets, guard, rules }
+  const tail = new EventTail({
+    follow: followEvents.bind(null, ledger.pool),
+    present: presentPosition.bind(null, ledger.pool),
+    partitionsOf: (tenant) => partitionsOfTenant(tenant, config.partitions),
+    everyMs: LIVE_VIEW_MS,
+    log,
+  })
+  const deps = {
+    ledger,
+    tail,
+    intake,
+    registry,
+    tenants,
+    backlog,
+    nudger,
+    log,
+    config,
+    secrets,
+    guard,
+    rules,
+  }
   const server = createServer({ deps, routes, ...hooks })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -97,6 +122,7 @@ export async function startWeb(
   return {
     url: `http://${host}:${port}`,
     async close() {
+      await tail.stop()
       await closeServer(server, CLOSE_GRACE_MS)
       await registry.stop()
       await tenants.stop()

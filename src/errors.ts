@@ -65,6 +65,7 @@ const catalogue = {
     text: 'The body must be application/json in UTF-8.',
   },
   backlog_full: { status: 429, retryable: true, text: 'Too many actions of this tenant wait to be sent.' },
+  too_many_streams: { status: 429, retryable: true, text: 'Too many live views are open.' },
   internal: {
     status: 500,
     retryable: true,

@@ -10,6 +10,7 @@ import type { TypeRegistry } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
 import type { BacklogGate } from './backlog-gate.ts'
+import type { EventTail } from './events/tail.ts'
 
 export type { Caller, Operator }
 
@@ -20,6 +21,7 @@ export interface WebDeps {
   registry: TypeRegistry
   tenants: TenantRegistry
   backlog: BacklogGate
+  tail: EventTail
   nudger: Nudger
   log: Log
   config: Config

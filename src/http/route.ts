@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Static, TObject, TSchema } from 'typebox'
 import type { ErrorCode } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -53,6 +54,8 @@ export interface Answer<R extends Answers> {
   status: number
   body: Static<R[keyof R & number]>
   headers?: Record<string, string>
+  /** Sent in the stead of `body`, as it comes; the client's end ends it. */
+  stream?: Readable
 }
 
 /** One call of the API: the single source of its validation, its types and its description. */
@@ -94,6 +97,7 @@ export interface PlainAnswer {
   status: number
   body: unknown
   headers?: Record<string, string>
+  stream?: Readable
 }
 
 /** A request whose parts are valid but whose types are known only to the route. */

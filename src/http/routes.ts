@@ -4,6 +4,8 @@ import { segmentLibraryRoutes } from './connectors/segment-library.ts'
 import { deleteSegmentSecret, getSegmentSecret, putSegmentSecret } from './connectors/segment-secret.ts'
 import { webhookRoutes } from './connectors/webhooks.ts'
 import { getDecision, postRecommend } from './decisions/recommend.ts'
+import { getEvents } from './events/list.ts'
+import { getEventStream } from './events/stream.ts'
 import {
   deleteActionType,
   getActionType,
@@ -54,6 +56,8 @@ const declared: readonly Route[] = [
   postCancel,
   postRetry,
   postEvents,
+  getEvents,
+  getEventStream,
   ...webhookRoutes,
   getSegmentSecret,
   putSegmentSecret,

@@ -54,7 +54,7 @@ function routerOf({ deps, routes, onAnswer }: ServerOptions): Router {
       onAnswer?.(route, answer)
       context.status = answer.status
       if (answer.headers !== undefined) context.set(answer.headers)
-      context.body = answer.body
+      context.body = answer.stream ?? answer.body
     })
   }
   return router

@@ -42,6 +42,14 @@ export function sliceOf(id: string, slices: number): number {
   return (hash >>> 0) % slices
 }
 
+/** The partitions in which a tenant's events lie, each once. */
+export function partitionsOfTenant(tenant: string, partitions: number): number[] {
+  const slices = Array.from({ length: USER_SLICES }, (_, slice) =>
+    modulo(hash64(tenant, String(slice)), partitions),
+  )
+  return [...new Set(slices)]
+}
+
 /** The partition whose owner reads a user's events. */
 export function partitionOfUser(tenant: string, user: string, partitions: number): number {
   return modulo(hash64(tenant, String(modulo(hash64(user), USER_SLICES))), partitions)
