@@ -6,7 +6,7 @@ export interface GroupCommitOptions<T, R> {
    * committed, or that nobody knows.
    */
   commit(requests: readonly T[]): Promise<readonly R[]>
-  /** What a request adds to a group, in rows. */
+  /** What a request adds to a group, in rows; at least 1. */
   sizeOf(request: T): number
   /** Whose order must be kept: a request waits for an earlier one that has a name in common with it. */
   namesOf(request: T): readonly string[]
@@ -14,26 +14,34 @@ export interface GroupCommitOptions<T, R> {
   sizeMax: number
   /** Groups on their way at a time, at most. */
   flightsMax: number
+  /** Rows that are worth a commit of their own beside one that is on its way. */
+  sizeBeside: number
+  /** Fewer than those wait so long for the ones on their way, in ms. */
+  waitMsMax: number
 }
 
 interface Waiting<T, R> {
   request: T
   names: readonly string[]
+  size: number
   resolve(result: R): void
   reject(error: unknown): void
 }
 
 /**
- * Lets requests that come at the same time share one commit. Nobody waits for company: a group goes off as soon as one of
- * a few flights is free, with whatever came meanwhile, in the order of arrival.
+ * Lets requests that come at the same time share one commit, in the order of arrival. What comes alone goes off at once.
+ * What comes while a group is on its way goes when that one has landed, or beside it once there is enough of it or it has
+ * waited for a moment: a commit has its cost, and one that is held up must not hold up everybody.
  */
 export class GroupCommit<T, R> {
   readonly #options: GroupCommitOptions<T, R>
   #waiting: Waiting<T, R>[] = []
+  #rowsWaiting = 0
   #flights = 0
   /** Names of the requests that are on their way. */
   readonly #flying = new Set<string>()
   #isPlanned = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor(options: GroupCommitOptions<T, R>) {
     this.#options = options
@@ -42,13 +50,20 @@ export class GroupCommit<T, R> {
   /** Resolves after the commit; throws what the commit threw, which leaves open whether the request was committed. */
   accept(request: T): Promise<R> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, names: this.#options.namesOf(request), resolve, reject })
+      const { namesOf, sizeOf } = this.#options
+      const size = sizeOf(request)
+      this.#waiting.push({ request, names: namesOf(request), size, resolve, reject })
+      this.#rowsWaiting += size
       this.#plan()
     })
   }
 
   #plan(): void {
-    if (this.#isPlanned) return
+    if (this.#isPlanned || this.#waiting.length === 0) return
+    if (this.#flights > 0 && this.#rowsWaiting < this.#options.sizeBeside) {
+      this.#timer ??= setTimeout(() => this.#depart(), this.#options.waitMsMax)
+      return
+    }
     this.#isPlanned = true
     // Once all that has been read from the sockets is here.
     setImmediate(() => {
@@ -58,6 +73,8 @@ export class GroupCommit<T, R> {
   }
 
   #depart(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     while (this.#waiting.length > 0 && this.#flights < this.#options.flightsMax) {
       const group = this.#nextGroup()
       if (group.length === 0) return
@@ -71,7 +88,7 @@ export class GroupCommit<T, R> {
 
   /** Takes from the front whoever shares no name with one on its way, or with one that stays behind. */
   #nextGroup(): Waiting<T, R>[] {
-    const { sizeOf, sizeMax } = this.#options
+    const { sizeMax } = this.#options
     const staying = new Set<string>()
     const group: Waiting<T, R>[] = []
     const rest: Waiting<T, R>[] = []
@@ -82,7 +99,7 @@ export class GroupCommit<T, R> {
         rest.push(each)
         continue
       }
-      size += sizeOf(each.request)
+      size += each.size
       if (group.length > 0 && size > sizeMax) {
         rest.push(...this.#waiting.slice(i))
         break
@@ -90,6 +107,7 @@ export class GroupCommit<T, R> {
       group.push(each)
     }
     this.#waiting = rest
+    this.#rowsWaiting = rest.reduce((sum, each) => sum + each.size, 0)
     return group
   }
 

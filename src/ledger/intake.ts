@@ -7,7 +7,7 @@ import type { OnceKey } from './once.ts'
 
 /** Some milliseconds of Postgres, and far from what makes one statement slow. */
 const ROWS_MAX = 1_000
-const FLIGHTS_MAX = 4
+const FLIGHTS = { flightsMax: 4, sizeBeside: 64, waitMsMax: 3 }
 
 /** What a web process accepts. Requests that come at the same time share a commit, and are answered after it. */
 export class Intake {
@@ -20,14 +20,14 @@ export class Intake {
       sizeOf: ({ events }) => events.length,
       namesOf: ({ origin, events }) => [...new Set(events.map(({ userId }) => `${origin.tenant} ${userId}`))],
       sizeMax: ROWS_MAX,
-      flightsMax: FLIGHTS_MAX,
+      ...FLIGHTS,
     })
     this.#actions = new GroupCommit({
       commit: (requests) => commitActions(pool, requests),
       sizeOf: ({ rows }) => rows.length,
       namesOf: ({ once }) => (once === null ? [] : [`${once.tenant} ${once.scope} ${once.key}`]),
       sizeMax: ROWS_MAX,
-      flightsMax: FLIGHTS_MAX,
+      ...FLIGHTS,
     })
   }
 

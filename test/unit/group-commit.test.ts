@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { GroupCommit } from '../../src/ledger/group-commit.ts'
+import { GroupCommit, type GroupCommitOptions } from '../../src/ledger/group-commit.ts'
+import { eventually } from '../support/eventually.ts'
 
 interface Request {
   id: number
@@ -15,8 +16,10 @@ interface Flight {
   fail(error: Error): void
 }
 
+type Limits = Pick<GroupCommitOptions<Request, string>, 'flightsMax' | 'sizeMax' | 'sizeBeside' | 'waitMsMax'>
+
 /** A group commit whose flights end when the test says so; the answer to a request is its id as text. */
-function grouped(options: { flightsMax?: number; sizeMax?: number } = {}) {
+function grouped(options: Partial<Limits> = {}) {
   const flights: Flight[] = []
   const group = new GroupCommit<Request, string>({
     commit: (requests) =>
@@ -26,8 +29,7 @@ function grouped(options: { flightsMax?: number; sizeMax?: number } = {}) {
       }),
     sizeOf: ({ size }) => size,
     namesOf: ({ names }) => names,
-    flightsMax: options.flightsMax ?? 1,
-    sizeMax: options.sizeMax ?? 100,
+    ...{ flightsMax: 1, sizeMax: 100, sizeBeside: 1, waitMsMax: 60_000, ...options },
   })
   const told = new Map<number, string>()
   let last = 0
@@ -85,6 +87,28 @@ describe('a group commit', () => {
       await turn()
     }
     expect(ids()).to.deep.equal([[1], [2]])
+  })
+
+  it('goes off beside another only with enough of it, or once it has waited for a moment', async () => {
+    const patient = grouped({ flightsMax: 3, sizeBeside: 5 })
+    for (const size of [1, 4]) {
+      patient.send({ size })
+      await turn()
+      await turn()
+    }
+    expect(patient.ids()).to.deep.equal([[1]])
+    patient.send({ size: 1 })
+    await turn()
+    expect(patient.ids()).to.deep.equal([[1], [2, 3]])
+
+    const hasty = grouped({ flightsMax: 3, sizeBeside: 5, waitMsMax: 2 })
+    hasty.send()
+    await turn()
+    hasty.send()
+    hasty.send()
+    await turn()
+    expect(hasty.ids()).to.deep.equal([[1]])
+    await eventually(() => expect(hasty.ids()).to.deep.equal([[1], [2, 3]]))
   })
 
   it('takes no more rows than it may, unless one request alone is larger', async () => {
