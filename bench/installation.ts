@@ -13,6 +13,7 @@ import { laneOf, sliceOf, slicesOf } from '../src/ledger/placement.ts'
 import { secretBox } from '../src/ledger/secrets.ts'
 import { DEADLINE_LANE, SLEEP_LANE } from '../src/ledger/timers.ts'
 import { owners } from '../src/ledger/workers.ts'
+import { NODE_FLAGS } from '../src/local/node-flags.ts'
 import { freePort } from '../src/local/ports.ts'
 import { createLog } from '../src/log.ts'
 import { connect } from '../src/mailbox/connect.ts'
@@ -146,7 +147,7 @@ export class Installation {
 
   #spawn(kind: 'worker' | 'web', env: Record<string, string>): ChildProcess {
     const flags = process.env.BENCH_NODE_FLAGS?.split(' ') ?? []
-    const child = spawn(process.execPath, [...flags, MAIN, kind], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, ...flags, MAIN, kind], {
       env: childEnvironment({
         DATABASE_URL: this.#urls.databaseUrl,
         REDIS_URL: this.#urls.redisUrl,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { NODE_FLAGS } from './node-flags.ts'
 
 export interface ChildOptions {
   /** Unique; names its log file. */
@@ -65,7 +66,11 @@ export class Child {
     this.#startedAt = performance.now()
     // A process group of its own, so that Ctrl-C reaches the platform alone and the order of stopping holds. Standard
     // input is the leash: its end tells the child that the platform is gone.
-    const child = spawn(process.execPath, [MAIN, ...args], { env, detached: true, stdio: ['pipe', log, log] })
+    const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, ...args], {
+      env,
+      detached: true,
+      stdio: ['pipe', log, log],
+    })
     closeSync(log)
     child.stdin?.on('error', () => undefined)
     child.on('error', (error) => this.#died(error.message))
