@@ -26,7 +26,10 @@ export interface PlannedAction {
 
 export interface PlannedEvent {
   atMs: number
+  /** Index into `PEOPLE`. */
   user: number
+  /** Another one, whom this one turns out to be; null: it did something. */
+  joins: number | null
   /** How long its transaction stays open after the insert. */
   openMs: number
 }
@@ -64,6 +67,9 @@ export const BUSY_MS = 20_000
 const within = (max: number) => fc.integer({ min: 0, max })
 const atMs = within(BUSY_MS)
 const worker = within(2)
+/** Those of whom something comes in: two visitors and two users. */
+export const PEOPLE = ['a1', 'a2', 'u1', 'u2'] as const
+const person = within(PEOPLE.length - 1)
 
 const reaction: fc.Arbitrary<Reaction> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('ok' as const), afterMs: within(400) }) },
@@ -138,7 +144,10 @@ export const plans: fc.Arbitrary<Plan> = fc.record({
   workers: fc.integer({ min: 1, max: 3 }),
   nudges,
   actions: fc.array(plannedAction, { minLength: 1, maxLength: 14 }),
-  events: fc.array(fc.record({ atMs, user: within(1), openMs: within(400) }), { maxLength: 5 }),
+  events: fc.array(
+    fc.record({ atMs, user: person, joins: fc.option(person, { freq: 3, nil: null }), openMs: within(400) }),
+    { maxLength: 8 },
+  ),
   faults: fc
     .oneof(
       { weight: 1, arbitrary: fc.constant<Fault[]>([]) },

@@ -18,7 +18,7 @@ const PLAN: Plan = {
       isRetried: false,
     },
   ],
-  events: [{ atMs: 2_000, user: 0, openMs: 100 }],
+  events: [{ atMs: 2_000, user: 0, joins: null, openMs: 100 }],
   faults: [{ kind: 'killed', atMs: 1_500, worker: 0, downMs: 2_000 }],
 }
 

@@ -250,15 +250,18 @@ export class Simulation {
   }
 
   #isOver(): boolean {
-    const { actions, facts, events, decisions } = this.#postgres.tables
+    const { actions, facts, events, marks } = this.#postgres.tables
     return (
       this.#acceptances === 0 &&
-      decisions.size >= events.size &&
+      [...events.values()].every(({ p, xid, seq }) => isRead(marks.get(p)!, xid, seq)) &&
       [...facts.values()].every(({ applied }) => applied) &&
       [...actions.values()].every(({ row }) => row.state.deadline === null && row.state.nextAt === null)
     )
   }
 }
+
+const isRead = (mark: { xid: number; seq: number }, xid: number, seq: number): boolean =>
+  xid < mark.xid || (xid === mark.xid && seq <= mark.seq)
 
 const REGISTRY = {
   cached: (id: string) => TYPES.get(id),

@@ -1,4 +1,5 @@
 import type { Person } from '../../actors/person.ts'
+import type { EventKind } from '../../src/ledger/accept-events.ts'
 import type { DeadLetter } from '../../src/ledger/dead-letters.ts'
 import type { NewDecision } from '../../src/ledger/decisions.ts'
 import type { DueFact } from '../../src/ledger/facts-waiting.ts'
@@ -46,7 +47,9 @@ export interface EventRow {
   seq: number
   p: number
   tenant: string
+  kind: EventKind
   userId: string
+  isAnonymous: boolean
   type: string
   data: Record<string, unknown>
   time: number

@@ -5,6 +5,7 @@ import type { Mark, StoredEvent } from '../../src/ledger/events-unread.ts'
 import type { DueFact } from '../../src/ledger/facts-waiting.ts'
 import type { NewAction } from '../../src/ledger/insert-actions.ts'
 import type { LeaveWrites } from '../../src/ledger/leaves.ts'
+import type { PassedRow } from '../../src/ledger/people.ts'
 import { type PersonKey, personKey } from '../../src/ledger/person-key.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
 import { DEADLINE_LANE } from '../../src/ledger/timers.ts'
@@ -117,8 +118,6 @@ export class TurnModel implements TurnTx {
             ...event,
             xid: String(event.xid),
             seq: String(event.seq),
-            kind: 'event' as const,
-            isAnonymous: false,
             receivedAt: event.time,
             source: 'api',
             decides: true,
@@ -166,7 +165,7 @@ export class TurnModel implements TurnTx {
     await this.markApplied(applied)
   }
 
-  async writeEvents({ actions, decisions, people, marks }: EventWrites): Promise<void> {
+  async writeEvents({ actions, decisions, people, passed, marks }: EventWrites): Promise<void> {
     if (actions.length > 0)
       await this.#ask([], () => insertActions(this.#postgres, this.#transaction, actions))
     if (decisions.length > 0)
@@ -183,7 +182,30 @@ export class TurnModel implements TurnTx {
             else this.#postgres.tables.people.set(personKey(write), write.person)
         }),
       )
+    if (passed.length > 0) await this.#ask([], () => this.#later(() => this.#pass(passed)))
     await this.moveMarks(marks)
+  }
+
+  #pass(rows: readonly PassedRow[]): void {
+    for (const { id, p, tenant, kind, userId, type, data, time } of rows) {
+      const seq = this.#postgres.nextSeq()
+      // As jsonb keeps it: what is read later shares nothing with what the turn goes on to change.
+      const told = JSON.parse(JSON.stringify(data)) as Record<string, unknown>
+      const row = {
+        id,
+        xid: this.#transaction.xid,
+        seq,
+        p,
+        tenant,
+        kind,
+        userId,
+        isAnonymous: false,
+        type,
+        data: told,
+        time,
+      }
+      this.#postgres.tables.events.set(id, row)
+    }
   }
 
   async writeLeaves({ allowances, permits, freed, claims }: LeaveWrites): Promise<string[]> {

@@ -39,6 +39,7 @@ function simulatedType(name: TypeName): RegisteredType {
     tenant: TENANT,
     name,
     provider: 'simulated',
+    channel: 'simulated',
     domain: null,
     active: true,
     url: `http://${name}.example/actions`,

@@ -1,9 +1,9 @@
-import { sliceOf } from '../../src/ledger/placement.ts'
+import { partitionOfUser, sliceOf } from '../../src/ledger/placement.ts'
 import type { Nudger } from '../../src/mailbox/nudge.ts'
 import type { Auditor } from './auditor.ts'
 import { insertFact } from './ledger-model.ts'
 import type { Machine } from './machine.ts'
-import type { PlannedEvent } from './plan.ts'
+import { PEOPLE, type PlannedEvent } from './plan.ts'
 import { Connection, type Postgres } from './postgres.ts'
 import { insertActions } from './turn-model.ts'
 import { PARTITIONS, TENANT, TYPES, type TypeName } from './types.ts'
@@ -84,8 +84,9 @@ export class Web {
   }
 
   /** Accepts an event in a transaction that stays open for a while after the insert. */
-  async event(id: string, { user, openMs }: PlannedEvent): Promise<void> {
-    const p = user % PARTITIONS
+  async event(id: string, { user, joins, openMs }: PlannedEvent): Promise<void> {
+    const userId = PEOPLE[user]!
+    const p = partitionOfUser(TENANT, userId, PARTITIONS)
     const sentAt = this.#postgres.world.now
     const connection = new Connection(this.#machine, this.#postgres)
     try {
@@ -102,9 +103,7 @@ export class Web {
             seq: this.#postgres.nextSeq(),
             p,
             tenant: TENANT,
-            userId: `u${user}`,
-            type: 'custom.simulated',
-            data: {},
+            ...(joins === null ? did(userId) : turnedOutToBe(userId, PEOPLE[joins]!)),
             time: sentAt,
           }
           transaction.effects.push(() => this.#postgres.tables.events.set(id, row))
@@ -136,3 +135,15 @@ export class Web {
     }
   }
 }
+
+const did = (userId: string) =>
+  ({
+    kind: 'event',
+    userId,
+    isAnonymous: userId.startsWith('a'),
+    type: 'custom.simulated',
+    data: {},
+  }) as const
+
+const turnedOutToBe = (previousId: string, userId: string) =>
+  ({ kind: 'join', userId, isAnonymous: false, type: '$join', data: { previousId } }) as const
