@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Withheld } from './permissions.ts'
 
 /**
  * The state machine of one action, as data and one pure function. docs/state-machine.md draws the same table and a
@@ -27,6 +28,7 @@ export type FailureReason =
   | 'deadline'
   | 'ambiguous'
   | 'internal'
+  | Withheld
 
 /** The part of an action's row that changes; only the owner's turn writes it. */
 export interface ActionState {
@@ -75,6 +77,8 @@ export type Message =
   | { kind: 'deadline' }
   /** An earlier owner said that it would begin a POST, and its result will not come any more. */
   | { kind: 'ambiguous' }
+  /** Its user does not allow it; found before it was sent. */
+  | { kind: 'withheld'; reason: Withheld }
   /** Deciding about the action threw: a defect of ours, which must not stop its partition. */
   | { kind: 'internal' }
 
@@ -110,6 +114,7 @@ export const ARROWS: readonly Arrow[] = [
     to: ['completed', 'failed'],
   },
   { on: 'cancel', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['failed'] },
+  { on: 'withheld', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['failed'] },
   { on: 'retry', from: ['failed', 'expired'], needsNoOutcome: true, to: ['retrying'] },
   { on: 'ambiguous', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['failed'] },
   { on: 'internal', from: ['pending', 'retrying', 'dispatched'], needsNoOutcome: false, to: ['failed'] },
@@ -166,6 +171,8 @@ export function decide(state: ActionState, message: Message, terms: Terms, momen
       return changed(ended(state, 'expired', null))
     case 'ambiguous':
       return changed({ ...ended(state, 'failed', 'ambiguous'), attempt: state.attempt + 1 })
+    case 'withheld':
+      return changed(ended(state, 'failed', message.reason))
     case 'internal':
       return changed(ended(state, 'failed', 'internal'))
     default:

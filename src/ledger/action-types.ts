@@ -11,6 +11,7 @@ export type ActionTypeFields = Pick<
   ActionType,
   | 'description'
   | 'provider'
+  | 'channel'
   | 'domain'
   | 'parameters_schema'
   | 'delivery_webhook'

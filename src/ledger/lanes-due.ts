@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import type { Permissions } from '../../actors/permissions.ts'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
 import { AWAKE_UNTIL, SLEEP_LANE } from './timers.ts'
 
@@ -64,18 +65,23 @@ select a.* from unnest($1::smallint[], $2::bigint[], $3::int[], $4::float8[], $5
   where t.p = l.p and t.lane = l.lane and t.at <= now() and (t.at, t.id) > (to_timestamp(l.at / 1000), l.id)
   order by t.at, t.id limit l.n
 ) d, lateral (
-  select ${ACTION_COLUMNS} from action a where a.id = d.id and a.status in ('pending', 'retrying')
+  select ${ACTION_COLUMNS},
+    (select r.permissions from refusal r where r.tenant = a.tenant and r.user_id = a.user_id collate "C") as permissions
+  from action a where a.id = d.id and a.status in ('pending', 'retrying')
     and not exists (select from fact f where f.action_id = a.id and not f.applied)
 ) a
 order by a.p, a.lane, d.at, a.id`
+
+/** An action to be sent; `permissions` is there where its user does not allow everything. */
+export type DueAction = ActionRow & { permissions?: Permissions | null }
 
 /**
  * The due actions that are asked for, each slice's in the order in which they are due. Of which something was said that no
  * turn has heard yet, is not sent before it is heard: a new owner finds what the last one was told.
  */
-export async function dueInLanes(pool: Pool, asks: readonly SliceAsk[]): Promise<ActionRow[]> {
+export async function dueInLanes(pool: Pool, asks: readonly SliceAsk[]): Promise<DueAction[]> {
   if (asks.length === 0) return []
-  const { rows } = await pool.query<RawAction>({
+  const { rows } = await pool.query<RawAction & { permissions: Permissions | null }>({
     name: 'lanes-refill',
     text: REFILL,
     values: [
@@ -86,5 +92,5 @@ export async function dueInLanes(pool: Pool, asks: readonly SliceAsk[]): Promise
       asks.map((ask) => ask.after?.id ?? ''),
     ],
   })
-  return rows.map(toActionRow)
+  return rows.map((raw) => ({ ...toActionRow(raw), permissions: raw.permissions }))
 }

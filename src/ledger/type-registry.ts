@@ -16,6 +16,8 @@ export interface RegisteredType {
   tenant: string
   name: string
   provider: string
+  /** What a user's consent and suppression go by beside the name; the provider where none is set. */
+  channel: string
   domain: string | null
   active: boolean
   url: string
@@ -46,6 +48,7 @@ interface RawType {
   tenant: string
   name: string
   provider: string
+  channel: string | null
   domain: string | null
   active: boolean
   parameters_schema: unknown
@@ -61,7 +64,7 @@ interface RawType {
   changed: string
 }
 
-const COLUMNS = `id, tenant, name, provider, domain, active, parameters_schema, delivery_webhook, secret, retry_policy,
+const COLUMNS = `id, tenant, name, provider, channel, domain, active, parameters_schema, delivery_webhook, secret, retry_policy,
   timeout, expires_after, max_in_flight, rate_limit, resend, awaits_outcome, updated_at::text as changed`
 
 /** How often changes are asked for; a secret or URL in use is never older than a second. */
@@ -189,6 +192,7 @@ export class TypeRegistry {
       tenant: row.tenant,
       name: row.name,
       provider: row.provider,
+      channel: row.channel ?? row.provider,
       domain: row.domain,
       active: row.active,
       url: row.delivery_webhook,

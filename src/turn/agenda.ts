@@ -1,12 +1,13 @@
 import type { AttemptResult } from '../../actors/action.ts'
+import type { Withheld } from '../../actors/permissions.ts'
 import type { Suspect } from '../ledger/suspects.ts'
 import type { HeldAction } from './held.ts'
 
-/** What one POST came to, on its way into a turn. */
+/** What one POST came to, or why there was none, on its way into a turn. */
 export interface Result {
   held: HeldAction
   attempt: number
-  result: AttemptResult
+  result: AttemptResult | { kind: 'withheld'; reason: Withheld }
   /** What the attempt log keeps of it. */
   detail: Record<string, unknown>
   /** When it came back, by the monotonic clock. */

@@ -64,7 +64,10 @@ function partition(subject: Subject): { now: DueFact[]; later: DueFact[] } {
 
 function messages(subject: Subject, facts: readonly DueFact[]): Told[] {
   const results = subject.results.map(
-    ({ attempt, result, detail }): Told => ({ message: { kind: 'result', attempt, result }, detail }),
+    ({ attempt, result, detail }): Told => ({
+      message: result.kind === 'withheld' ? result : { kind: 'result', attempt, result },
+      detail,
+    }),
   )
   const told = [...facts]
     .sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))

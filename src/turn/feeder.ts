@@ -1,5 +1,5 @@
 import type { Timer } from '../clock.ts'
-import type { LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
+import type { DueAction, LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import { SLEEP_LANE } from '../ledger/timers.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
@@ -274,7 +274,7 @@ export class Feeder {
   }
 
   /** Holds and queues what is still ours; says what came of each slice. */
-  #admit(rows: readonly ActionRow[]): Map<string, Found> {
+  #admit(rows: readonly DueAction[]): Map<string, Found> {
     const { held, lanes, ownership, registry } = this.#engine()
     const found = new Map<string, Found>()
     for (const row of rows) {

@@ -1,3 +1,5 @@
+import type { Permissions } from '../../actors/permissions.ts'
+import type { DueAction } from '../ledger/lanes-due.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 
 /**
@@ -12,6 +14,8 @@ export interface HeldAction {
   lane: string
   place: Place
   row: ActionRow
+  /** What its user allowed when it was loaded; null: everything. */
+  permissions: Permissions | null
   /** Its slice's, which it is counted in. */
   slice: HeldSlice
   /** When its POST is over at the latest, by the monotonic clock; null unless on the wire. */
@@ -89,7 +93,7 @@ export class Held {
   }
 
   /** Holds a row that a load brought; null where it is held already or was released after the load was asked. */
-  admit(row: ActionRow, key = sliceKey(row)): HeldAction | null {
+  admit(row: DueAction, key = sliceKey(row)): HeldAction | null {
     if (this.#held.has(row.id) || this.#tombstones.has(row.id)) return null
     if (this.#reserved.has(row.id) || this.#untold.has(row.id)) return null
     const slice = this.#slice(key)
@@ -101,6 +105,7 @@ export class Held {
       lane: row.lane,
       place: 'queued',
       row,
+      permissions: row.permissions ?? null,
       slice,
       wireUntil: null,
       leaveUntil: null,

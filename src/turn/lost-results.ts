@@ -25,7 +25,11 @@ export class LostResults {
   }
 
   add(results: readonly Result[]): void {
-    this.#waiting.push(...results)
+    for (const result of results) {
+      // Nothing was sent, so the new owner has to hear of nothing: it finds out for itself.
+      if (result.result.kind === 'withheld') this.#parts.onTold(result.held.id)
+      else this.#waiting.push(result)
+    }
     if (this.#isOver) this.#giveUp()
     if (this.#waiting.length === 0) return
     this.#writing ??= this.#write().finally(() => {

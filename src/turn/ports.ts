@@ -5,7 +5,7 @@ import type { OpenedBreaker, SharedBreaker } from '../ledger/breakers.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
 import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact, ResultFact } from '../ledger/facts-waiting.ts'
-import type { LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
+import type { DueAction, LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { LeaveWrites } from '../ledger/leaves.ts'
 import type { PersonKey } from '../ledger/person-key.ts'
 import type { ActionRow } from '../ledger/rows.ts'
@@ -29,7 +29,7 @@ export interface EngineLedger {
   /** The next slices in which something waits, behind the given lane of each partition, at most `limit`. */
   walkLanes(after: readonly LaneSlice[], limit: number): Promise<MetSlice[]>
   /** The due actions that are asked for, each slice's in the order in which they are due. */
-  dueInLanes(asks: readonly SliceAsk[]): Promise<ActionRow[]>
+  dueInLanes(asks: readonly SliceAsk[]): Promise<DueAction[]>
   /** What came of POSTs whose partition was lost meanwhile; the first report of an attempt stays. */
   insertResultFacts(results: readonly ResultFact[]): Promise<void>
   /** A session for beat and ownership, apart from everything that may block; `onLost` when it ends by itself. */

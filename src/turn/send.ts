@@ -1,5 +1,6 @@
 import type { AttemptResult } from '../../actors/action.ts'
 import { distanceMs } from '../../actors/leave.ts'
+import { type Withheld, withheld } from '../../actors/permissions.ts'
 import { isTrouble } from '../dispatch/breaker.ts'
 import type { SendAnswer, Target } from '../dispatch/client.ts'
 import { dispatchBody } from '../dispatch/request.ts'
@@ -34,10 +35,32 @@ export function pump(engine: Engine): void {
     const action = engine.lanes.next((each) => mayLeaveLane(engine, each))
     if (action === null) return
     const type = engine.registry.cached(action.row.type)
+    const why = type === undefined ? null : whyWithheld(engine, action, type)
     if (type === undefined || !isStillDue(engine, action)) leaveOut(engine, action)
+    else if (why !== null) withhold(engine, action, type, why)
     else if (needsLeave(engine, action, type) && !hasLeave(engine, action)) ask(engine, action)
     else post(engine, action, type)
   }
+}
+
+/** Why the user does not allow this action now; null where it is allowed. */
+function whyWithheld(engine: Engine, { permissions }: HeldAction, type: RegisteredType): Withheld | null {
+  if (permissions === null) return null
+  const now = engine.clock.wallMs() + engine.clockOffsetMs
+  return withheld(permissions, { channel: type.channel, action: type.name, now })
+}
+
+/** What its user does not allow is not sent: the next turn ends it, as it would with a result. */
+function withhold(engine: Engine, action: HeldAction, type: RegisteredType, reason: Withheld): void {
+  engine.lanes.done(action, false)
+  engine.held.answered(action)
+  engine.agenda.addResult({
+    held: action,
+    attempt: action.row.state.attempt + 1,
+    result: { kind: 'withheld', reason },
+    detail: { reason, channel: type.channel, action: type.name },
+    at: engine.clock.monotonicMs(),
+  })
 }
 
 /** What is sent by a suspect partition is written down before. */

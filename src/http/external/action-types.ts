@@ -45,6 +45,16 @@ const Fields = {
   description: Type.Optional(Nullable(Type.String({ maxLength: 2_000 }))),
   parameters_schema: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   domain: Type.Optional(Nullable(Text(128))),
+  channel: Type.Optional(
+    Nullable(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description:
+          'How it reaches its user, such as email; what consent goes by. The provider if not given.',
+      }),
+    ),
+  ),
   estimated_cost_usd: Type.Optional(
     Nullable(
       Type.Union([
@@ -91,6 +101,7 @@ const ActionTypeSchema = Type.Object({
   name: Type.String(),
   description: Nullable(Type.String()),
   provider: Type.String(),
+  channel: Nullable(Type.String()),
   domain: Nullable(Type.String()),
   parameters_schema: Type.Record(Type.String(), Type.Unknown()),
   delivery_webhook: Type.String(),
@@ -119,6 +130,7 @@ function view(type: ActionType, secret?: string): Static<typeof ActionTypeSchema
     name: type.name,
     description: type.description ?? null,
     provider: type.provider,
+    channel: type.channel ?? null,
     domain: type.domain ?? null,
     parameters_schema: type.parameters_schema,
     delivery_webhook: type.delivery_webhook,
@@ -159,6 +171,7 @@ export const postActionType = route({
     const { type, secret } = await createActionType(deps.ledger, deps.secrets, caller.tenant, name, {
       description: null,
       domain: null,
+      channel: null,
       retry_policy: null,
       timeout: null,
       expires_after: null,

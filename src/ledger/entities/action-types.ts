@@ -22,6 +22,8 @@ export const ActionType = defineEntity({
     name: p.string(),
     description: p.string().nullable(),
     provider: p.string(),
+    /** How it reaches its user, such as email; null: the provider stands for it. */
+    channel: p.string().nullable(),
     domain: p.string().nullable(),
     parameters_schema: p.json().$type<Record<string, unknown>>().columnType('json'),
     delivery_webhook: p.string(),
