@@ -1,9 +1,22 @@
+import { randomFillSync } from 'node:crypto'
 import { monotonicFactory } from 'ulid'
 
 /** What an id names: action type, external action, event, decision, API key, worker, request, dead letter, erasure. */
 export type IdPrefix = 'at' | 'ea' | 'ev' | 'de' | 'ak' | 'w' | 'rq' | 'dl' | 'er'
 
-const ulid = monotonicFactory()
+// Drawn by the page: an id takes sixteen bytes, and the library asks the system for each of them.
+const random = new Uint8Array(4_096)
+let used = random.length
+
+function chance(): number {
+  if (used === random.length) {
+    randomFillSync(random)
+    used = 0
+  }
+  return random[used++]! / 256
+}
+
+const ulid = monotonicFactory(chance)
 
 /** A new id `<prefix>_<ULID>`: sorts by creation time to the millisecond, and in order within one process. */
 export function newId(prefix: IdPrefix): string {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { VolleyError } from '../errors.ts'
 import { type Caller, findIdentity, type Identity, type Operator } from '../ledger/keys.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -27,7 +27,7 @@ export class Authenticator {
 
   /** Whose key this is. Throws `unauthorized` for one that is malformed, unknown or revoked. */
   async identityOf(key: string): Promise<Identity> {
-    const digest = createHash('sha256').update(key).digest('base64')
+    const digest = hash('sha256', key, 'base64')
     const known = this.#known.get(digest)
     if (known !== undefined && performance.now() < known.until) return known.identity
     const identity = await findIdentity(this.#ledger, key)

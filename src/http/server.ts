@@ -89,7 +89,10 @@ async function plainRequest(
     incoming,
     log: context.state.log as Log,
     deps,
-    signal: goneSignal(context),
+    // Few ask for it, and to abort one for each request costs more than to route it.
+    get signal() {
+      return goneSignal(context)
+    },
   }
 }
 
@@ -153,7 +156,8 @@ function pick(context: Context, route: Route): Record<string, unknown> {
 
 function goneSignal(context: Context): AbortSignal {
   const gone = new AbortController()
-  context.res.once('close', () => gone.abort())
+  if (context.res.closed) gone.abort()
+  else context.res.once('close', () => gone.abort())
   return gone.signal
 }
 

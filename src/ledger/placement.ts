@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * Where things live. A lane is a tenant's way to one destination; an action's partition follows from its lane and a
@@ -13,9 +13,7 @@ const USER_SLICES = 16
 
 /** Signed 64 bits of SHA-256 over the parts, as Postgres writes a bigint. */
 function hash64(...parts: string[]): bigint {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part).update('\0')
-  return hash.digest().readBigInt64BE(0)
+  return hash('sha256', parts.map((part) => `${part}\0`).join(''), 'buffer').readBigInt64BE(0)
 }
 
 const modulo = (hash: bigint, n: number): number => Number(BigInt.asUintN(64, hash) % BigInt(n))
@@ -42,15 +40,29 @@ export function sliceOf(id: string, slices: number): number {
   return (hash >>> 0) % slices
 }
 
+/** The partitions of a tenant's slices of users; few tenants send at a time, and each user's event asks. */
+const slicesOfTenants = new Map<string, readonly number[]>()
+const TENANTS_MAX = 10_000
+
+function slicesOfTenant(tenant: string, partitions: number): readonly number[] {
+  const key = `${tenant} ${partitions}`
+  let slices = slicesOfTenants.get(key)
+  if (slices === undefined) {
+    slices = Array.from({ length: USER_SLICES }, (_, slice) =>
+      modulo(hash64(tenant, String(slice)), partitions),
+    )
+    if (slicesOfTenants.size >= TENANTS_MAX) slicesOfTenants.clear()
+    slicesOfTenants.set(key, slices)
+  }
+  return slices
+}
+
 /** The partitions in which a tenant's events lie, each once. */
 export function partitionsOfTenant(tenant: string, partitions: number): number[] {
-  const slices = Array.from({ length: USER_SLICES }, (_, slice) =>
-    modulo(hash64(tenant, String(slice)), partitions),
-  )
-  return [...new Set(slices)]
+  return [...new Set(slicesOfTenant(tenant, partitions))]
 }
 
 /** The partition whose owner reads a user's events. */
 export function partitionOfUser(tenant: string, user: string, partitions: number): number {
-  return modulo(hash64(tenant, String(modulo(hash64(user), USER_SLICES))), partitions)
+  return slicesOfTenant(tenant, partitions)[modulo(hash64(user), USER_SLICES)]!
 }
