@@ -8,8 +8,6 @@ export interface Queued {
 interface Lane<T> {
   queue: T[]
   onWire: number
-  /** Most on the wire, whatever the share of a lane is: the limit of the lane's own type. */
-  cap: number
   /** How many may be on the wire: halved by each timeout, grown by successes. */
   limit: number
   isReady: boolean
@@ -24,6 +22,12 @@ interface Lane<T> {
 export type Gate<T> = (item: T) => boolean
 
 /**
+ * Most that may be on the wire of the lane whose first item this is, whatever the share of a lane is: what the limit of
+ * the lane's own type is now, since people change it while thousands wait.
+ */
+export type Cap<T> = (first: T) => number
+
+/**
  * Who is sent next: lanes take turns, and none has more on the wire than its share, so that a slow or flooding
  * destination waits for itself. Keeps no clock and opens no connection.
  */
@@ -34,11 +38,13 @@ export class Lanes<T extends Queued> {
   readonly #parked = new Set<string>()
   readonly #wireMax: number
   readonly #laneMax: number
+  readonly #cap: Cap<T>
   #onWire = 0
 
   /** `wireMax`: most on the wire at a time; a lane gets at most an eighth of it. */
-  constructor(wireMax: number) {
+  constructor(wireMax: number, cap: Cap<T> = () => Number.POSITIVE_INFINITY) {
     this.#wireMax = wireMax
+    this.#cap = cap
     this.#laneMax = Math.max(1, Math.floor(wireMax / 8))
   }
 
@@ -51,16 +57,16 @@ export class Lanes<T extends Queued> {
     return this.#ready.length
   }
 
-  /** Queues an item behind the others of its lane; `cap` is the most of the lane that may be on the wire. */
-  push(item: T, cap = Number.POSITIVE_INFINITY): void {
-    const lane = this.#lane(item.lane, cap)
+  /** Queues an item behind the others of its lane. */
+  push(item: T): void {
+    const lane = this.#lane(item.lane)
     lane.queue.push(item)
     this.#makeReady(item.lane, lane)
   }
 
   /** Takes back an item that `next` gave and that was not sent after all; it is the first of its lane again. */
   putBack(item: T): void {
-    const lane = this.#lane(item.lane, Number.POSITIVE_INFINITY)
+    const lane = this.#lane(item.lane)
     lane.queue.unshift(item)
     lane.onWire--
     this.#onWire--
@@ -133,13 +139,11 @@ export class Lanes<T extends Queued> {
     return gone
   }
 
-  #lane(key: string, cap: number): Lane<T> {
+  #lane(key: string): Lane<T> {
     let lane = this.#lanes.get(key)
     if (lane === undefined) {
-      lane = { queue: [], onWire: 0, cap, limit: this.#laneMax, isReady: false, isParked: false }
+      lane = { queue: [], onWire: 0, limit: this.#laneMax, isReady: false, isParked: false }
       this.#lanes.set(key, lane)
-    } else if (cap !== Number.POSITIVE_INFINITY) {
-      lane.cap = cap
     }
     return lane
   }
@@ -150,8 +154,9 @@ export class Lanes<T extends Queued> {
   }
 
   #makeReady(key: string, lane: Lane<T>): void {
-    const room = Math.floor(Math.min(lane.limit, lane.cap)) - lane.onWire
-    if (lane.isReady || lane.isParked || lane.queue.length === 0 || room <= 0) return
+    const first = lane.queue[0]
+    if (lane.isReady || lane.isParked || first === undefined) return
+    if (Math.floor(Math.min(lane.limit, this.#cap(first))) <= lane.onWire) return
     lane.isReady = true
     this.#ready.push(key)
   }

@@ -2,7 +2,6 @@ import type { Timer } from '../clock.ts'
 import type { DueAction, LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import { SLEEP_LANE } from '../ledger/timers.ts'
-import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
 import { sliceKey } from './held.ts'
 import { Wanting } from './wanting.ts'
@@ -275,7 +274,7 @@ export class Feeder {
 
   /** Holds and queues what is still ours; says what came of each slice. */
   #admit(rows: readonly DueAction[]): Map<string, Found> {
-    const { held, lanes, ownership, registry } = this.#engine()
+    const { held, lanes, ownership } = this.#engine()
     const found = new Map<string, Found>()
     for (const row of rows) {
       const key = sliceKey(row)
@@ -286,7 +285,7 @@ export class Feeder {
         known.last = row
       }
       const action = ownership.owns(row.p) ? held.admit(row, key) : null
-      if (action !== null) lanes.push(action, capOf(registry.cached(row.type), row.lane))
+      if (action !== null) lanes.push(action)
     }
     return found
   }
@@ -294,9 +293,4 @@ export class Feeder {
 
 function lastOfEach(met: readonly MetSlice[]): MetSlice[] {
   return [...new Map(met.map((slice) => [slice.p, slice])).values()]
-}
-
-/** Most of a lane on the wire: what its type says where the lane is the type's own. */
-function capOf(type: RegisteredType | undefined, lane: string): number | undefined {
-  return type?.lane === lane ? (type.limits.maxInFlight ?? undefined) : undefined
 }

@@ -63,6 +63,12 @@ function withhold(engine: Engine, action: HeldAction, type: RegisteredType, reas
   })
 }
 
+/** Most of an action's lane on the wire: what its type says now, where the lane is the type's own. */
+export function capOfLane({ registry }: Pick<Engine, 'registry'>, { row }: HeldAction): number {
+  const type = registry.cached(row.type)
+  return (type?.lane === row.lane ? type.limits.maxInFlight : null) ?? Number.POSITIVE_INFINITY
+}
+
 /** What is sent by a suspect partition is written down before. */
 const needsLeave = (engine: Engine, action: HeldAction, type: RegisteredType): boolean =>
   type.needsLeave || engine.ownership.isSuspect(action.p)

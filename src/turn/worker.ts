@@ -13,7 +13,7 @@ import { Held, type HeldAction } from './held.ts'
 import { LostResults } from './lost-results.ts'
 import { OneByOne } from './one-by-one.ts'
 import { Ownership } from './ownership.ts'
-import { pump } from './send.ts'
+import { capOfLane, pump } from './send.ts'
 import { type Care, turn } from './turn.ts'
 
 export interface WorkerOptions extends Parts {
@@ -61,7 +61,7 @@ export class Worker {
       ownership,
       agenda: new Agenda(),
       held: new Held(),
-      lanes: new Lanes<HeldAction>(options.wireMax),
+      lanes: new Lanes<HeldAction>(options.wireMax, (first) => capOfLane(options, first)),
       feeder: new Feeder(() => this.#engine),
       lost: new LostResults({ ...options, onTold: (id) => this.#engine.held.told(id) }),
       breakers: new Breakers({

@@ -115,6 +115,23 @@ describe('limits of an action type', function () {
     expect(receiver.ids.length).to.equal(1)
   })
 
+  it('a limit that is raised or taken away while actions wait counts from then on', async () => {
+    answersAfter(100)
+    const { id } = await volley.actionType({
+      name: 'raised',
+      delivery_webhook: receiver.url,
+      max_in_flight: 1,
+    })
+    await post('raised', 100)
+    await eventually(() => expect(receiver.ids.length).to.be.above(1))
+    expect(most).to.equal(1)
+    await volley.call('PUT', `/api/external/action-types/${id}`, { max_in_flight: 4 })
+    await eventually(() => expect(most).to.equal(4))
+    await volley.call('PUT', `/api/external/action-types/${id}`, { max_in_flight: null })
+    await eventually(() => expect(most).to.be.above(8))
+    await eventually(async () => expect(await countOf(id, 'dispatched')).to.equal(100), 20_000)
+  })
+
   it('a type that must not be sent again ends as ambiguous where no answer came, and retries an answer', async () => {
     receiver.answer = ({ body }, response) => {
       if (body.user_id === 'u0') return
