@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { ClientBase, Pool } from 'pg'
 
 /** What a row of `event` says of a person; see canonical-events.ts. `merge` and `pass` come from a turn alone. */
 export type EventKind = 'event' | 'traits' | 'join' | 'delete' | 'merge' | 'pass'
@@ -66,7 +66,7 @@ ${insertFrom(`x where dedupe_id is null or (${KEY}) in (select tenant, scope, ke
 
 /** Commits one request; gives its events that were new: an id seen before, or twice here, counts once. */
 export async function acceptEvents(
-  pool: Pool,
+  pool: Pool | ClientBase,
   origin: EventOrigin,
   events: readonly NewEvent[],
 ): Promise<readonly NewEvent[]> {
@@ -76,7 +76,7 @@ export async function acceptEvents(
 
 /** Commits the events of several requests in their order, all or none; gives those of each that were new. */
 export async function commitEvents(
-  pool: Pool,
+  pool: Pool | ClientBase,
   requests: readonly EventRequest[],
 ): Promise<(readonly NewEvent[])[]> {
   const firsts = firstOfEachId(requests)

@@ -37,6 +37,7 @@ export const KEPT: Readonly<Record<string, string>> = {
   person: 'goes by erasure',
   refusal: 'goes with the person, or what it says',
   erasure: 'says that somebody was erased, and no more',
+  import: 'one row a file',
   timer: 'goes with the transition that ends it',
   beat: 'goes with its worker',
   partition: 'one row a partition',

@@ -26,10 +26,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   http: ['actors', 'connectors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   local: ['documents', 'ledger', 'mailbox', '*'],
   demo: ['local', '*'],
-  command: ['ledger', '*'],
+  command: ['connectors', 'ledger', '*'],
   'mikro-orm.config.ts': ['ledger', '*'],
   'src/app.ts': ['dispatch', 'documents', 'http', 'ledger', 'mailbox', 'turn', 'upkeep', '*'],
-  'src/main.ts': ['command', 'documents', 'demo', 'ledger', 'local', 'src/app.ts', '*'],
+  'src/main.ts': ['command', 'connectors', 'documents', 'demo', 'ledger', 'local', 'src/app.ts', '*'],
 }
 
 /** Packages that belong to one room alone. */
