@@ -37,6 +37,7 @@ import {
 import type { Route } from './route.ts'
 import { getSending, putSending } from './sending.ts'
 import { deleteUser, getErasure } from './users/erasure.ts'
+import { postImport } from './users/import.ts'
 import { getUser, putUser } from './users/user.ts'
 import { getUsers } from './users/users.ts'
 
@@ -67,6 +68,7 @@ const declared: readonly Route[] = [
   getUser,
   deleteUser,
   getErasure,
+  postImport,
   postRecommend,
   getDecision,
   getSending,
