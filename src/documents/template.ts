@@ -1,17 +1,13 @@
-import {
-  type Budget,
-  compileLogic,
-  DEPTH_MAX,
-  type Logic,
-  LogicError,
-  OPERATORS,
-  read,
-  refuse,
-} from './evaluate.ts'
+import { type Budget, type Logic, LogicError } from './budget.ts'
+import { compileLogic, fullSize, measure, OPERATORS, refuse, type Size } from './evaluate.ts'
+import { read } from './read.ts'
 import { pointerSegment } from './schema-mistakes.ts'
 
-/** How deep what a template makes may be nested; the same as the body of a request. */
+/** How deep what a document makes may be nested; the same as the body of a request. */
 const MADE_DEPTH_MAX = 64
+
+/** Characters of a reasoning. */
+const TEXT_MAX = 4_000
 
 /**
  * A template is plain JSON in which each object whose only key is a known operator is evaluated, and everything else
@@ -19,55 +15,117 @@ const MADE_DEPTH_MAX = 64
  * budget, or a LogicError that says where it is not.
  */
 export function compileTemplate(node: unknown, path: string): Logic {
-  const make = compilePart(node, path, 0)
+  const make = compilePart(node, path, 0, fullSize())
   return (data, budget) => {
     const made = make(data, budget)
-    requireJson(made, '', budget, MADE_DEPTH_MAX)
+    requireJson(made, budget, { what: 'parameter', trail: [] })
     return made
   }
 }
 
-function compilePart(node: unknown, path: string, depth: number): Logic {
-  if (depth > DEPTH_MAX) refuse(path, `must not be nested deeper than ${DEPTH_MAX} levels`)
+function compilePart(node: unknown, path: string, depth: number, size: Size): Logic {
   if (Array.isArray(node)) {
-    const parts = node.map((part, index) => compilePart(part, path + pointerSegment(index), depth + 1))
+    measure(node, path, depth, size)
+    const parts = node.map((part, index) => compilePart(part, path + pointerSegment(index), depth + 1, size))
     return (data, budget) => parts.map((part) => part(data, budget))
   }
-  if (typeof node !== 'object' || node === null) return () => node
+  if (typeof node !== 'object' || node === null) {
+    measure(node, path, depth, size)
+    return () => node
+  }
   const entries = Object.entries(node)
   const [only] = entries
   if (entries.length === 1 && only !== undefined) {
-    if (only[0] === 'literal') return () => only[1]
-    if (OPERATORS.has(only[0])) return compileLogic(node, path, depth)
+    if (only[0] === 'literal') return literal(only[1], path + pointerSegment('literal'), depth, size)
+    if (OPERATORS.has(only[0])) return compileLogic(node, path, depth, size)
   }
-  const fields = entries.map(
-    ([name, value]) => [name, compilePart(value, path + pointerSegment(name), depth + 1)] as const,
-  )
+  measure(node, path, depth, size)
+  const fields = entries.map(([name, value]) => {
+    requireName(name, path)
+    return [name, compilePart(value, path + pointerSegment(name), depth + 1, size)] as const
+  })
   return (data, budget) => Object.fromEntries(fields.map(([name, part]) => [name, part(data, budget)]))
 }
 
-/** Facts are copied whole by `var`, so their size counts here; a number that is none would be sent as null. */
-function requireJson(made: unknown, path: string, budget: Budget, depthLeft: number): void {
-  budget.produced -= typeof made === 'string' ? made.length + 1 : 1
-  if (budget.produced < 0) throw new LogicError('the parameters are larger than a rule may make them')
-  if (typeof made === 'number' && !Number.isFinite(made))
-    throw new LogicError(
-      `the parameter ${path} is not a number: something it is computed from is missing or no number`,
-    )
-  if (typeof made !== 'object' || made === null) return
-  if (depthLeft === 0) throw new LogicError(`the parameters are nested deeper than ${MADE_DEPTH_MAX} levels`)
-  for (const [name, value] of Object.entries(made)) {
-    budget.produced -= name.length
-    requireJson(value, path + pointerSegment(name), budget, depthLeft - 1)
+/** A value as it stands, within the same limits as everything else. */
+function literal(value: unknown, path: string, depth: number, size: Size): Logic {
+  const check = (node: unknown, here: string, at: number): void => {
+    measure(node, here, at, size)
+    if (typeof node !== 'object' || node === null) return
+    for (const [name, item] of Object.entries(node)) {
+      requireName(name, here)
+      check(item, here + pointerSegment(name), at + 1)
+    }
   }
+  check(value, path, depth)
+  return () => value
+}
+
+function requireName(name: string, path: string): void {
+  if (name === '__proto__') refuse(path + pointerSegment(name), 'is a name that is not allowed')
+}
+
+/** What is said of something made, and where in it one is. */
+interface Made {
+  /** `parameter` or `result`. */
+  what: string
+  trail: (string | number)[]
+}
+
+/**
+ * Throws a LogicError, which names the place, where something made is no JSON that can be kept and sent: too large for
+ * the budget, too deep, a number that is none, half a character, a NUL. Facts are copied whole by `var`, so their size
+ * counts here.
+ */
+export function requireJson(value: unknown, budget: Budget, made: Made): void {
+  const { what, trail } = made
+  budget.produced -= typeof value === 'string' ? value.length + 1 : 1
+  if (budget.produced < 0) throw new LogicError(`the ${what}s are larger than a rule may make them`)
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new LogicError(
+      `${placeIn(made)} is not a number: something it is computed from is missing or no number`,
+    )
+  if (typeof value === 'string') requireText(value, made)
+  if (typeof value !== 'object' || value === null) return
+  if (trail.length === MADE_DEPTH_MAX)
+    throw new LogicError(`the ${what}s are nested deeper than ${MADE_DEPTH_MAX} levels`)
+  const visit = (name: string | number, item: unknown) => {
+    trail.push(name)
+    requireJson(item, budget, made)
+    trail.pop()
+  }
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) visit(i, value[i])
+    return
+  }
+  for (const name in value) {
+    budget.produced -= name.length
+    visit(name, (value as Record<string, unknown>)[name])
+  }
+}
+
+const placeIn = ({ what, trail }: Made) =>
+  trail.length === 0 ? `the ${what}` : `the ${what} ${trail.map(pointerSegment).join('')}`
+
+/** `substr` can cut a character in two, and a document can say NUL; Postgres keeps neither. */
+function requireText(text: string, made: Made): void {
+  if (!text.isWellFormed()) throw new LogicError(`${placeIn(made)} ends or begins within a character`)
+  if (text.includes('\0')) throw new LogicError(`${placeIn(made)} has a NUL character`)
 }
 
 /** A sentence with `{path}` where facts go, for example `"Quiet for {context.days} days"`; an absent fact reads as `?`. */
 export function compileText(text: string): (data: unknown, budget: Budget) => string {
-  return (data) =>
-    text
-      .replace(/\{([a-zA-Z_][\w.]*)\}/g, (_whole, path: string) => factText(read(data, path)))
-      .slice(0, 4_000)
+  // Every second part is a path.
+  const parts = text.split(/\{([a-zA-Z_][\w.]*)\}/)
+  return (data) => {
+    let made = ''
+    for (const [index, part] of parts.entries()) {
+      made += index % 2 === 0 ? part : factText(read(data, part))
+      // No more facts are written out than are read.
+      if (made.length >= TEXT_MAX) break
+    }
+    return made.slice(0, TEXT_MAX).replaceAll('\0', '').toWellFormed()
+  }
 }
 
 function factText(fact: unknown): string {

@@ -1,0 +1,151 @@
+import type { Mistake } from '../errors.ts'
+import { OPERATORS } from './evaluate.ts'
+import { didYouMean, nearestWord } from './nearest.ts'
+import { pointerSegment } from './schema-mistakes.ts'
+
+/** What a rule sees at the top of its data. */
+export const ROOTS = ['event', 'user', 'context', 'now'] as const
+
+/** The most arguments that json-logic-js looks at; it ignores what follows, where other implementations go on. */
+const LOOKED_AT: Readonly<Record<string, number>> = {
+  '-': 2,
+  '/': 2,
+  '%': 2,
+  '>': 2,
+  '>=': 2,
+  '<': 3,
+  '<=': 3,
+  '==': 2,
+  '===': 2,
+  '!=': 2,
+  '!==': 2,
+  '!': 1,
+  '!!': 1,
+  in: 2,
+  substr: 3,
+  var: 2,
+  missing_some: 2,
+  map: 2,
+  filter: 2,
+  all: 2,
+  none: 2,
+  some: 2,
+  reduce: 3,
+}
+
+/** Operators whose arguments after the list see an element of it, and not the data. */
+const SCOPED = new Set(['map', 'filter', 'all', 'none', 'some', 'reduce'])
+
+/** What in a rule's logic is allowed and was hardly meant. */
+export function doubtsOfLogic(node: unknown, path: string, seesData = true): Mistake[] {
+  if (Array.isArray(node))
+    return node.flatMap((part, index) => doubtsOfLogic(part, path + pointerSegment(index), seesData))
+  const call = callOf(node)
+  if (call === null) return []
+  const { operator, args, isList } = call
+  const here = path + pointerSegment(operator)
+  const inner = args.flatMap((arg, index) =>
+    doubtsOfLogic(
+      arg,
+      isList ? here + pointerSegment(index) : here,
+      seesData && !(SCOPED.has(operator) && index === 1),
+    ),
+  )
+  return [...doubtsOfCall(call, here, seesData), ...inner]
+}
+
+interface Call {
+  operator: string
+  args: readonly unknown[]
+  isList: boolean
+}
+
+function callOf(node: unknown): Call | null {
+  if (typeof node !== 'object' || node === null || Array.isArray(node)) return null
+  const [entry, ...more] = Object.entries(node)
+  if (entry === undefined || more.length > 0 || !OPERATORS.has(entry[0])) return null
+  const [operator, value] = entry
+  return { operator, args: Array.isArray(value) ? value : [value], isList: Array.isArray(value) }
+}
+
+function doubtsOfCall({ operator, args }: Call, path: string, seesData: boolean): Mistake[] {
+  const most = LOOKED_AT[operator]
+  if (most !== undefined && args.length > most)
+    return [
+      {
+        path,
+        message: `looks at ${most} arguments and ignores the other ${args.length - most}; nest it to use them all`,
+      },
+    ]
+  if (operator === '/' && args.length === 1)
+    return [{ path, message: 'has nothing to divide by; {"/": [1, x]} is one divided by x' }]
+  if (operator === 'reduce' && args.length < 3)
+    return [{ path, message: 'has no start and starts from null; give one as its third argument' }]
+  if (operator === 'var' && seesData) return doubtsOfPath(args[0], path)
+  return []
+}
+
+function doubtsOfPath(named: unknown, path: string): Mistake[] {
+  if (typeof named !== 'string' || named === '') return []
+  const root = named.split('.')[0]!
+  if ((ROOTS as readonly string[]).includes(root)) return []
+  const message = `nothing is called ${JSON.stringify(root.slice(0, 80))} there; a rule sees ${ROOTS.join(', ')}`
+  return [{ path, message: message + didYouMean(root, ROOTS) }]
+}
+
+/** The same of a template, where a misspelt operator stands for itself. */
+export function doubtsOfTemplate(node: unknown, path: string): Mistake[] {
+  if (Array.isArray(node))
+    return node.flatMap((part, index) => doubtsOfTemplate(part, path + pointerSegment(index)))
+  if (typeof node !== 'object' || node === null) return []
+  const call = callOf(node)
+  if (call !== null) {
+    if (usesData(call.args)) return doubtsOfLogic(node, path)
+    const message = `is evaluated, since its only key is the operator ${call.operator}; {"literal": …} keeps it as it stands`
+    return [{ path, message }, ...doubtsOfLogic(node, path)]
+  }
+  const entries = Object.entries(node)
+  if (entries.length === 1 && entries[0]![0] === 'literal') return []
+  return [
+    ...doubtsOfKeys(
+      entries.map(([name]) => name),
+      path,
+    ),
+    ...entries.flatMap(([name, value]) => doubtsOfTemplate(value, path + pointerSegment(name))),
+  ]
+}
+
+function doubtsOfKeys(names: readonly string[], path: string): Mistake[] {
+  if (names.length > 1 && names.every((name) => OPERATORS.has(name)))
+    return [
+      {
+        path,
+        message: `stands for itself, since it has the keys ${names.join(', ')}; an operator stands alone`,
+      },
+    ]
+  const [only] = names
+  // Two letters are one edit from half of all operators.
+  if (names.length !== 1 || only === undefined || only.length < 3) return []
+  const near = nearestWord(only, OPERATORS)
+  return near === null || near.length < 3
+    ? []
+    : [
+        {
+          path: path + pointerSegment(only),
+          message: `is not an operator, so it stands for itself; did you mean ${JSON.stringify(near)}?`,
+        },
+      ]
+}
+
+function usesData(args: readonly unknown[]): boolean {
+  return args.some((arg) => {
+    const call = callOf(arg)
+    if (call !== null) return /^(var|missing|missing_some)$/.test(call.operator) || usesData(call.args)
+    return Array.isArray(arg) && usesData(arg)
+  })
+}
+
+/** The same of a reasoning: a path that begins with nothing that a rule sees. */
+export function doubtsOfText(text: string, path: string): Mistake[] {
+  return [...text.matchAll(/\{([a-zA-Z_][\w.]*)\}/g)].flatMap(([, named]) => doubtsOfPath(named, path))
+}

@@ -1,0 +1,38 @@
+/** Words that differ in more letters than this were hardly meant. */
+const EDITS_MAX = 2
+
+/** The known word that a misspelt one is nearest to; null where none is near. */
+export function nearestWord(word: string, known: Iterable<string>): string | null {
+  // Nobody misspells a page.
+  if (word.length > 64) return null
+  let best: string | null = null
+  let least = Math.min(EDITS_MAX, Math.floor(word.length / 2)) + 1
+  for (const candidate of known) {
+    const edits = edited(word.toLowerCase(), candidate.toLowerCase())
+    if (edits < least) [best, least] = [candidate, edits]
+  }
+  return best
+}
+
+/** Letters to add, drop, change or swap with the next one (optimal string alignment). */
+function edited(a: string, b: string): number {
+  let before: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const changed = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      row[j] = Math.min(last[j]! + 1, row[j - 1]! + 1, changed, isSwap ? before[j - 2]! + 1 : changed)
+    }
+    before = last
+    last = row
+  }
+  return last[b.length]!
+}
+
+/** `; did you mean "…"?` where a known word is near, else nothing. */
+export function didYouMean(word: string, known: Iterable<string>): string {
+  const near = nearestWord(word, known)
+  return near === null ? '' : `; did you mean ${JSON.stringify(near)}?`
+}
