@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg'
+import type { ClientBase, Pool } from 'pg'
 import { FREE, mayWithhold, type Permissions } from '../../actors/permissions.ts'
 import type { Person } from '../../actors/person.ts'
 import type { Traits } from '../../actors/traits.ts'
@@ -72,7 +72,7 @@ export function toPerson({ tenant: _, test: __, id: ___, permissions, ...rest }:
 
 /** Those of these people of whom something is known, by their keys. */
 export async function loadPeople(
-  client: ClientBase,
+  client: ClientBase | Pool,
   keys: readonly PersonKey[],
 ): Promise<Map<string, Person>> {
   if (keys.length === 0) return new Map()

@@ -1,5 +1,4 @@
-import { daysSince } from '../../actors/activity.ts'
-import { seenByRules } from '../../actors/person.ts'
+import { seenAtEvent } from '../../actors/person.ts'
 import { decideEvent } from '../../actors/tenant.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
 import type { NewDecision } from '../ledger/decisions.ts'
@@ -79,7 +78,7 @@ function decideOne(
   const shadow = loaded.inShadow.has(row.tenant)
   const asked = rules.forEvent(told.type)
   if (asked.length === 0) return
-  const user = { ...seenByRules(told.person, now), days_away: daysAway(told) }
+  const user = { ...seenAtEvent(told, now) }
   for (const { decision, action } of decideEvent({ event: told, user, rules: asked, types })) {
     const type = action === null ? undefined : types.get(action.typeName)
     const event = { ...row, userId: told.userId }
@@ -94,16 +93,13 @@ function decideOne(
       userId: told.userId,
       domain: decision.domain,
       eventId: told.id,
-      body: decision,
+      // What a test key asked for is never sent; the record says what would have been.
+      body: row.test ? { ...decision, sent: false, would_send: decision.sent, test: true } : decision,
       actionId: made?.id ?? null,
       test: row.test,
     })
   }
 }
-
-/** Days between the last event before this one and this one; null where it is the first. */
-const daysAway = ({ before, time }: ToldEvent): number | null =>
-  before.lastSeen === null ? null : daysSince(before.lastSeen, time)
 
 function newAction(
   id: string,

@@ -127,10 +127,17 @@ describe('users over the API', () => {
   it('of test keys are others, of whom is known what test keys sent', async () => {
     await put('u5', { traits: { plan: 'live' } })
     await put('u5', { traits: { plan: 'test' } }, volley.keys.test)
-    await track(
+    const answer = await track(
       [{ type: 'custom.reward.redeemed', user_id: 'u5', data: { reward_type: 'discount' } }],
       volley.keys.test,
     )
+    expect(answer.body.would_decide).to.have.length(1)
+    expect(answer.body.would_decide[0]).to.deep.include({
+      user_id: 'u5',
+      action: 'unlock_badge',
+      parameters: { badge: 'smart_shopper' },
+      would_send: true,
+    })
     const { body } = await eventually(async () => {
       const answer = await get('u5', volley.keys.test)
       expect(answer.body.actions).to.have.length(1)
@@ -138,6 +145,7 @@ describe('users over the API', () => {
     })
     expect(body.actions[0]).to.include({ test: true, status: 'pending' })
     expect(body.user.traits).to.deep.equal({ plan: 'test' })
+    expect(body.decisions[0].decided).to.deep.include({ test: true, sent: false, would_send: true, reason: null })
     expect((await get('u5')).body).to.deep.include({ actions: [], recent_events: [] })
     expect((await get('u5')).body.user).to.deep.include({ traits: { plan: 'live' }, events: 0 })
   })

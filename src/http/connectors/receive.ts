@@ -14,9 +14,9 @@ import { newId } from '../../ids.ts'
 import { eventsOf } from '../../ledger/canonical-events.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { takeEvents } from '../events/take.ts'
+import { knownPeople, type WouldDecide, wouldDecide } from '../events/would-decide.ts'
 import type { Incoming } from '../route.ts'
 import { requireSignature } from './segment-secret.ts'
-import { type WouldDecide, wouldDecide } from './would-decide.ts'
 
 /** A body is read before anybody has shown a key where the key stands in it, so it may be no larger than this. */
 const KEYLESS_BYTES_MAX = 1_000_000
@@ -62,14 +62,14 @@ export async function receive(incoming: Incoming, deps: WebDeps, address: Addres
   const sender = caller ?? (await callerIn(said, incoming))
   const { cohort } = said
   if (isUnusable(said)) return { kind: 'unusable', mistakes: mistakesIn(said), cohort }
-  const fresh = await keep(said.items, sender, address.source, deps)
+  const { fresh, would } = await keep(said.items, sender, address.source, deps)
   return {
     kind: 'taken',
     accepted: fresh.filter(({ kind }) => kind === 'event').length,
     usersUpserted: usersUpserted(fresh),
     mistakes: mistakesIn(said),
     cohort,
-    wouldDecide: sender.mode === 'test' ? await wouldDecide(fresh, sender.tenant, deps) : null,
+    wouldDecide: would,
   }
 }
 
@@ -82,19 +82,22 @@ async function callerIn({ key }: Normalised, incoming: Incoming): Promise<Caller
   throw new VolleyError('unauthorized', 'No API key was found, neither in the headers nor in the body.')
 }
 
-/** Commits the items and gives those that were new. */
+/** Commits the items; gives those that were new, and for a test key what would be decided. */
 async function keep(
   items: readonly CanonicalItem[],
   { tenant, mode }: Caller,
   source: Source,
   deps: WebDeps,
-): Promise<CanonicalItem[]> {
-  if (items.length === 0) return []
+): Promise<{ fresh: CanonicalItem[]; would: WouldDecide[] | null }> {
+  const isTest = mode === 'test'
+  if (items.length === 0) return { fresh: [], would: isTest ? [] : null }
   const { partitions } = deps.config
   const rows = eventsOf(items, { tenant, partitions, newId: () => newId('ev') })
-  const taken = await takeEvents(deps, { tenant, source, test: mode === 'test', decides: true }, rows)
+  const known = isTest ? await knownPeople(deps, tenant, rows) : null
+  const taken = await takeEvents(deps, { tenant, source, test: isTest, decides: true }, rows)
   const ids = new Set(taken.map(({ id }) => id))
-  return items.filter((_, i) => ids.has(rows[i]!.id))
+  const would = known === null ? null : await wouldDecide(taken, known, tenant, deps)
+  return { fresh: items.filter((_, i) => ids.has(rows[i]!.id)), would }
 }
 
 /** More help nobody, and a hostile body must not make a large answer. */

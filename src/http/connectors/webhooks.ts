@@ -1,10 +1,10 @@
 import Type, { type Static } from 'typebox'
 import { type Cohort, MISSING_USER, type Source } from '../../connectors/canonical.ts'
 import { cohortReply } from '../../connectors/mixpanel-cohort.ts'
+import { WouldDecide } from '../events/would-decide.ts'
 import { MistakesAnswer } from '../mistakes.ts'
 import { type Route, route } from '../route.ts'
 import { type Received, receive, unusable } from './receive.ts'
-import { WouldDecide } from './would-decide.ts'
 
 const Taken = Type.Object({
   accepted: Type.Integer({ description: 'New events; one that was sent before counts no more.' }),

@@ -5,6 +5,7 @@ import type { NewEvent } from '../../ledger/accept-events.ts'
 import { partitionOfUser } from '../../ledger/placement.ts'
 import type { Caller } from '../deps.ts'
 import { takeEvents } from '../events/take.ts'
+import { knownPeople, WouldDecide, wouldDecide } from '../events/would-decide.ts'
 import { MistakesAnswer, mistakesOf } from '../mistakes.ts'
 import { route } from '../route.ts'
 import { instantMs } from './instant.ts'
@@ -46,6 +47,11 @@ export const postEvents = route({
       accepted: Type.Integer(),
       duplicates: Type.Integer(),
       rejected: Type.Array(Rejected),
+      would_decide: Type.Optional(
+        Type.Array(WouldDecide, {
+          description: 'Of a test key alone: what rules say of its first 20 events.',
+        }),
+      ),
     }),
   },
   errors: ['no_usable_event', 'backlog_full'],
@@ -56,10 +62,13 @@ export const postEvents = route({
     const { usable, rejected } = judge(body.events, caller, deps.config.partitions)
     if (usable.length === 0) throw new VolleyError('no_usable_event', undefined, { details: flat(rejected) })
     const origin = { tenant: caller.tenant, source: 'api', test: caller.mode === 'test', decides: true }
+    const known = origin.test ? await knownPeople(deps, caller.tenant, usable) : null
     const fresh = await takeEvents(deps, origin, usable)
+    const would = known === null ? [] : await wouldDecide(fresh, known, caller.tenant, deps)
+    const shown = would.length === 0 ? {} : { would_decide: would }
     return {
       status: 202,
-      body: { accepted: fresh.length, duplicates: usable.length - fresh.length, rejected },
+      body: { accepted: fresh.length, duplicates: usable.length - fresh.length, rejected, ...shown },
     }
   },
 })
