@@ -59,16 +59,13 @@ export function decideEvent(asked: {
   types: ReadonlyMap<string, OfferedType>
 }): { decision: EventDecision; action: AskedAction | null }[] {
   const { event, user, rules, types } = asked
+  const time = new Date(event.time).toISOString()
   const data = {
-    event: {
-      id: event.id,
-      type: event.type,
-      user_id: event.userId,
-      data: event.data,
-      time: new Date(event.time).toISOString(),
-    },
+    event: { id: event.id, type: event.type, user_id: event.userId, data: event.data, time },
     user: { id: event.userId, ...userContext(), ...user },
     context: {},
+    // A decision about an event is taken as of the event, however late it is read.
+    now: time,
   }
   return [...new Set(rules.map((rule) => rule.domain))].flatMap((domain) => {
     const decided = decide(

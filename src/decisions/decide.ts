@@ -40,6 +40,8 @@ export interface DecidingData {
   event: unknown
   user: Record<string, unknown>
   context: Record<string, unknown>
+  /** ISO time as of which is decided: that of the event, or of the question. */
+  now: string
 }
 
 /**

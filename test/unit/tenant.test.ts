@@ -51,7 +51,7 @@ describe("a tenant's actor", () => {
   })
 
   it('records an event of which a rule failed and none offered anything', () => {
-    const [only] = decided('custom.cart.abandoned', { value: { toString: 1 } })
+    const [only] = decided('custom.purchase.completed', { total: 150, order: { toString: 1 } })
     expect(only!.action).to.equal(null)
     expect(only!.decision).to.deep.include({ recommendation: null, sent: false, reason: 'rule_failed' })
     expect(only!.decision.considered[0]!.error).to.match(/takes no objects/)
@@ -91,7 +91,12 @@ describe('a decision', () => {
     reasoning: () => 'because',
   })
   const ask = (rules: ReturnType<typeof rule>[], available: string[] | null = null) =>
-    decide(rules, { event: null, user: {}, context: {} }, available, fullBudget)
+    decide(
+      rules,
+      { event: null, user: {}, context: {}, now: '2026-03-01T00:00:00.000Z' },
+      available,
+      fullBudget,
+    )
 
   it('takes the most confident, the first of equals, one candidate an action', () => {
     const { recommendation, alternatives } = ask([

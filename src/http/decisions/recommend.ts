@@ -58,7 +58,12 @@ export const postRecommend = route({
   async handler({ body, caller, deps }) {
     const domain = domainOf(body.domain, deps)
     const user = userContext()
-    const data = { event: null, user: { id: body.user_id, ...user }, context: body.context ?? {} }
+    const data = {
+      event: null,
+      user: { id: body.user_id, ...user },
+      context: body.context ?? {},
+      now: new Date().toISOString(),
+    }
     const decided = decide(deps.rules.forDomain(domain), data, body.available_actions ?? null, fullBudget)
     const { recommendation, alternatives, considered } = decided
     const answer = {
