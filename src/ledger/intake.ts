@@ -18,7 +18,7 @@ export class Intake {
     this.#events = new GroupCommit({
       commit: (requests) => commitEvents(pool, requests),
       sizeOf: ({ events }) => events.length,
-      namesOf: ({ origin, events }) => [...new Set(events.map(({ userId }) => `${origin.tenant} ${userId}`))],
+      namesOf: usersOf,
       sizeMax: ROWS_MAX,
       ...FLIGHTS,
     })
@@ -45,4 +45,16 @@ export class Intake {
     // What comes back was made by the very `answer` that was handed in.
     return this.#actions.accept({ rows, once, answer }) as Promise<Acceptance<T>>
   }
+}
+
+/** Whoever the events of a request are about. */
+function usersOf({ origin, events }: EventRequest): string[] {
+  const users = new Set<string>()
+  for (const { kind, userId, data } of events) {
+    users.add(`${origin.tenant} ${userId}`)
+    // A join lies among the rows of its previous id.
+    if (kind === 'join')
+      users.add(`${origin.tenant} ${(JSON.parse(data) as { previousId: string }).previousId}`)
+  }
+  return [...users]
 }

@@ -39,11 +39,11 @@ export async function transactionNow(client: PoolClient): Promise<number> {
 }
 
 /**
- * Whether Postgres refused what a row says (SQLSTATE 22 and 23), which the same row will meet again. A missing month's
- * partition is a 23514 too, without a constraint, and that is nobody's row.
+ * Whether Postgres refused what a row says (SQLSTATE 22 and 23) or how long a part of it is (54), which the same row will
+ * meet again. A missing month's partition is a 23514 too, without a constraint, and that is nobody's row.
  */
 export function isBadData(error: unknown): error is Error {
   const { code, constraint } = error as { code?: unknown; constraint?: unknown }
-  if (typeof code !== 'string' || !/^2[23]/.test(code)) return false
+  if (typeof code !== 'string' || !/^(2[23]|54)/.test(code)) return false
   return code !== '23514' || constraint !== undefined
 }

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import { VolleyError } from '../../src/errors.ts'
 import { asVolleyError } from '../../src/http/failures.ts'
@@ -115,9 +115,11 @@ describe('what is accepted together', () => {
     const told = await Promise.allSettled([
       intakes[0]!.events(api, [event({ onceId: 'a' })]),
       intakes[0]!.events(api, [event({ userId: 'u-2', data: 'no JSON' })]),
+      intakes[0]!.events(api, [event({ userId: randomBytes(3_000).toString('hex') })]),
       intakes[0]!.events(api, [event({ userId: 'u-3', onceId: 'b' })]),
     ])
-    expect(told.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled'])
+    const ends = ['fulfilled', 'rejected', 'rejected', 'fulfilled']
+    expect(told.map(({ status }) => status)).to.deep.equal(ends)
     expect(await rowsOf('select dedupe_id from event order by seq')).to.deep.equal([
       { dedupe_id: 'a' },
       { dedupe_id: 'b' },
@@ -131,6 +133,32 @@ describe('what is accepted together', () => {
     expect(await commits('id', 'action')).to.equal(2)
   })
 
+  it('is told apart where it is about the same person, also where a visitor becomes a user', async () => {
+    const holder = await ledgers[1]!.pool.connect()
+    await holder.query('begin')
+    await holder.query('lock table event in share mode')
+    const waits = (n: number) =>
+      eventually(async () => {
+        const { rowCount } = await ledgers[1]!.pool.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        )
+        expect(rowCount).to.equal(n)
+      })
+    const first = intakes[0]!.events(api, [event({ userId: 'visitor', isAnonymous: true })])
+    await waits(1)
+    const join = event({ kind: 'join', userId: 'user', data: '{"previousId":"visitor"}' })
+    const later = [join, event({ userId: 'other' })].map((each) => intakes[0]!.events(api, [each]))
+    await waits(2)
+    await holder.query('commit')
+    holder.release()
+    await Promise.all([first, ...later])
+    const rows = await rowsOf<{ user_id: string }>(
+      `select user_id from event where user_id <> 'other' order by xid, seq`,
+    )
+    expect(rows.map(({ user_id }) => user_id)).to.deep.equal(['visitor', 'user'])
+    expect(await commits('xid::text', 'event')).to.equal(3)
+  })
+
   it('is unavailable to all whose commit nobody knows the end of, and each repeat is safe', async () => {
     const holder = await ledgers[1]!.pool.connect()
     await holder.query('begin')
@@ -141,7 +169,7 @@ describe('what is accepted together', () => {
       )
     const sending = send()
     await eventually(async () => {
-      const { rowCount } = await holder.query(
+      const { rowCount } = await ledgers[1]!.pool.query(
         `select pg_terminate_backend(pid) from pg_stat_activity
          where datname = current_database() and wait_event_type = 'Lock'`,
       )
