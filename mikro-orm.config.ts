@@ -16,6 +16,7 @@ import { Migration20261121170000_event_kinds } from './src/ledger/migrations/Mig
 import { Migration20261121180000_people } from './src/ledger/migrations/Migration20261121180000_people.ts'
 import { Migration20261121190000_of_users } from './src/ledger/migrations/Migration20261121190000_of_users.ts'
 import { Migration20261121200000_channels } from './src/ledger/migrations/Migration20261121200000_channels.ts'
+import { Migration20261121210000_refusals_changed } from './src/ledger/migrations/Migration20261121210000_refusals_changed.ts'
 import { Migration20261121210000_imports } from './src/ledger/migrations/Migration20261121210000_imports.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
@@ -40,6 +41,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121180000_people,
         Migration20261121190000_of_users,
         Migration20261121200000_channels,
+        Migration20261121210000_refusals_changed,
         Migration20261121210000_imports,
       ],
       snapshot: false,

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { breakersNotClosed, closeBreaker, openBreaker, reopenBreaker, takeProbe } from './breakers.ts'
 import { insertResultFacts } from './facts-waiting.ts'
 import { dueInLanes, wakeSleeping, walkLanes } from './lanes-due.ts'
+import { refusalsSince } from './refusals.ts'
 import { openSession } from './session.ts'
 import { clearSuspect, takeSuspect } from './suspects.ts'
 import { type Fence, inTurn, type TurnEnd, type TurnTransaction } from './turn-transaction.ts'
@@ -29,6 +30,7 @@ export function engineLedger({ databaseUrl, pool, loads }: EngineLedgerOptions) 
     wakeSleeping: wakeSleeping.bind(null, loads),
     walkLanes: walkLanes.bind(null, loads),
     dueInLanes: dueInLanes.bind(null, loads),
+    refusalsSince: refusalsSince.bind(null, pool),
     insertResultFacts: insertResultFacts.bind(null, pool),
     openSession: (onLost: () => void) => openOwnership(databaseUrl, onLost),
     breakers: {

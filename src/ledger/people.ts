@@ -106,11 +106,16 @@ with x as materialized (
   delete from person o using x where x.is_gone and o.tenant = x.tenant and o.test = x.test and o.id = x.id
 ), refused as (
   insert into refusal (tenant, user_id, permissions)
-  select * from unnest($17::uuid[], $18::text[], $19::json[]) as r(tenant, user_id, permissions) where permissions is not null
-  on conflict (tenant, user_id) do update set permissions = excluded.permissions
+  select tenant, user_id, permissions::json
+  from unnest($17::uuid[], $18::text[], $19::text[], $36::bool[]) as r(tenant, user_id, permissions, forbids) where forbids
+  on conflict (tenant, user_id) do update set permissions = excluded.permissions, changed_at = clock_timestamp()
 ), freed as (
-  delete from refusal o using unnest($17::uuid[], $18::text[], $19::json[]) as r(tenant, user_id, permissions)
-  where r.permissions is null and o.tenant = r.tenant and o.user_id = r.user_id
+  -- Not deleted: whoever has loaded what was forbidden then must hear of it.
+  update refusal o set permissions = r.permissions::json, changed_at = clock_timestamp()
+  from unnest($17::uuid[], $18::text[], $19::text[], $36::bool[]) as r(tenant, user_id, permissions, forbids)
+  where not forbids and o.tenant = r.tenant and o.user_id = r.user_id
+), forgotten as (
+  delete from refusal o using x where x.is_gone and not x.test and o.tenant = x.tenant and o.user_id = x.id
 ), erased as (
   insert into erasure (id, tenant, test, user_id, until)
   select id, tenant, test, user_id, to_timestamp(until / 1000)
@@ -128,14 +133,18 @@ order by ord`
 export async function writePeople(client: ClientBase, writes: PeopleWrites): Promise<void> {
   const { people, passed, erasures } = writes
   if (people.length + passed.length + erasures.length === 0) return
+  const changed = refusing(people)
   await client.query({
     name: 'people-write',
     text: WRITE,
     values: [
       ...personValues(people),
-      ...refusalValues(people),
+      changed.map(({ tenant }) => tenant),
+      changed.map(({ id }) => id),
+      changed.map(({ permissions }) => json(permissions)),
       ...erasureValues(erasures),
       ...passedValues(passed),
+      changed.map(({ permissions }) => mayWithhold(permissions)),
     ],
   })
 }
@@ -166,15 +175,12 @@ function personValues(writes: readonly PersonWrite[]): unknown[] {
 }
 
 /** Nothing is sent for test people, so that it does not matter what they allow. */
-function refusalValues(writes: readonly PersonWrite[]): unknown[] {
-  const changed = writes.filter(({ test, isPermissionChanged }) => !test && isPermissionChanged)
-  return [
-    changed.map((w) => w.tenant),
-    changed.map((w) => w.id),
-    changed.map(({ person }) =>
-      person !== null && mayWithhold(person.permissions) ? json(person.permissions) : null,
-    ),
-  ]
+function refusing(
+  writes: readonly PersonWrite[],
+): { tenant: string; id: string; permissions: Permissions }[] {
+  return writes.flatMap(({ tenant, test, id, person, isPermissionChanged }) =>
+    test || person === null || !isPermissionChanged ? [] : [{ tenant, id, permissions: person.permissions }],
+  )
 }
 
 function erasureValues(erasures: readonly NewErasure[]): unknown[] {

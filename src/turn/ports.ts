@@ -8,6 +8,7 @@ import type { DueFact, ResultFact } from '../ledger/facts-waiting.ts'
 import type { DueAction, LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { LeaveWrites } from '../ledger/leaves.ts'
 import type { PersonKey } from '../ledger/person-key.ts'
+import type { RefusalChanges } from '../ledger/refusals.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import type { Sending } from '../ledger/sending.ts'
 import type { Suspect, SuspectAsk } from '../ledger/suspects.ts'
@@ -30,6 +31,8 @@ export interface EngineLedger {
   walkLanes(after: readonly LaneSlice[], limit: number): Promise<MetSlice[]>
   /** The due actions that are asked for, each slice's in the order in which they are due. */
   dueInLanes(asks: readonly SliceAsk[]): Promise<DueAction[]>
+  /** Whose permissions changed since an earlier answer; null: from now on. */
+  refusalsSince(since: string | null): Promise<RefusalChanges>
   /** What came of POSTs whose partition was lost meanwhile; the first report of an attempt stays. */
   insertResultFacts(results: readonly ResultFact[]): Promise<void>
   /** A session for beat and ownership, apart from everything that may block; `onLost` when it ends by itself. */

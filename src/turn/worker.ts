@@ -13,6 +13,7 @@ import { Held, type HeldAction } from './held.ts'
 import { LostResults } from './lost-results.ts'
 import { OneByOne } from './one-by-one.ts'
 import { Ownership } from './ownership.ts'
+import { Refusals } from './refusals.ts'
 import { capOfLane, pump } from './send.ts'
 import { type Care, turn } from './turn.ts'
 
@@ -36,6 +37,7 @@ const DRAIN_MS = 6_000
 export class Worker {
   readonly #engine: Engine
   readonly #options: WorkerOptions
+  readonly #refusals: Refusals
   #loop: Promise<void> = Promise.resolve()
   #tick: Timer | undefined
   #isStopped = false
@@ -56,11 +58,13 @@ export class Worker {
       betweenTurns: (work) => this.#alone(work),
       onBuried: (id) => this.#alone(() => this.#beReborn(id)),
     })
+    const held = new Held()
+    this.#refusals = new Refusals(options.ledger, held)
     this.#engine = {
       ...options,
       ownership,
       agenda: new Agenda(),
-      held: new Held(),
+      held,
       lanes: new Lanes<HeldAction>(options.wireMax, (first) => capOfLane(options, first)),
       feeder: new Feeder(() => this.#engine),
       lost: new LostResults({ ...options, onTold: (id) => this.#engine.held.told(id) }),
@@ -145,6 +149,9 @@ export class Worker {
     void breakers
       .refresh()
       .catch((error) => log.warn({ error: String(error) }, 'the breakers could not be read'))
+    void this.#refusals
+      .refresh()
+      .catch((error) => log.warn({ error: String(error) }, 'what users allow could not be read again'))
     void feeder
       .sweep()
       .catch((error) => log.warn({ error: String(error) }, 'the sweep failed; the next one is in a second'))

@@ -68,6 +68,28 @@ describe('what a user does not allow', () => {
     expect(received(id)).to.equal(0)
   })
 
+  it('is not sent either where it was loaded before, and waits behind a limit', async () => {
+    const slow = await new Receiver().start()
+    // Long enough for the worker to hear of it: it asks each second.
+    slow.answer = (_received, response) => void setTimeout(() => response.end('{}'), 3_000)
+    await volley.actionType({
+      name: 'slow_mail',
+      provider: 'slow',
+      max_in_flight: 1,
+      delivery_webhook: slow.url,
+    })
+    const first = await ask('slow_mail', 'first')
+    await eventually(() => expect(slow.ids).to.deep.equal([first]))
+    const [second, third] = [await ask('slow_mail', 'second'), await ask('slow_mail', 'third')]
+    await put('second', { suppression: { channels: { slow: true } } })
+    await put('third', { suppression: { channels: { slow: true } } })
+    await put('third', { suppression: { channels: { slow: false } } })
+    expect((await ended(second)).action.failure_reason).to.equal('suppressed')
+    expect((await ended(third)).action.status).to.equal('dispatched')
+    expect(slow.ids).to.deep.equal([first, third])
+    await slow.stop()
+  })
+
   it('can be sent by a forced retry once it is allowed', async () => {
     await put('u6', { consent: { channels: { '*': false } } })
     const id = await ask('send_mail', 'u6')

@@ -30,6 +30,7 @@ export function ledgerModel(machine: Machine, postgres: Postgres): EngineLedger 
       once(({ startedAt }) => wakeSleeping(postgres.tables, startedAt, partitions, limit)),
     walkLanes: (after, limit) => once(({ startedAt }) => walkLanes(postgres.tables, startedAt, after, limit)),
     dueInLanes: (asks) => once(({ startedAt }) => dueInLanes(postgres.tables, startedAt, asks)),
+    refusalsSince: async () => ({ at: '', changed: [] }),
     insertResultFacts: (results) => once(() => insertResultFacts(postgres, results)),
     openSession: (onLost) => openSession(machine, postgres, onLost),
     breakers: {
