@@ -106,8 +106,8 @@ function added(counts: ImportCounts, batch: ImportBatch, fresh: readonly NewEven
 }
 
 /**
- * Whether workers are behind with the events of these partitions, by `max` in one of them. False where no worker is
- * alive, since to wait for none would be to wait for ever.
+ * Whether workers are behind with the events of these partitions, by `max` in one of them. False where no worker's beat
+ * goes on, since to wait for none would be to wait for ever.
  */
 export async function areTurnsBehind(
   pool: Pool,
@@ -116,7 +116,7 @@ export async function areTurnsBehind(
 ): Promise<boolean> {
   const { rows } = await pool.query<{ isBehind: boolean }>({
     name: 'events-behind',
-    text: `select exists (select from worker where dead_at is null) and exists (
+    text: `select exists (select from worker join beat on beat.worker = worker.id where dead_at is null and until > now()) and exists (
              select from unnest($1::smallint[]) o(p) join mark m using (p)
              where (select count(*) from (
                select from event e where e.p = o.p and (e.xid, e.seq) > (m.xid, m.seq) limit $2) unread) >= $2) as "isBehind"`,
