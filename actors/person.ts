@@ -215,14 +215,19 @@ export function seenByRules(person: Person, now: number): SeenPerson {
   }
 }
 
-/** The person as rules see it that decide on an event at `time`, before which it was `before`. */
-export function seenAtEvent(
-  { before, person, time }: { before: Person; person: Person; time: number },
-  now: number,
-): SeenPerson & { days_away: number | null } {
+/** The person as rules see it that decide on an event of `time`, as of which they decide; before it was `before`. */
+export function seenAtEvent({
+  before,
+  person,
+  time,
+}: {
+  before: Person
+  person: Person
+  time: number
+}): SeenPerson & { days_away: number | null } {
   // Days between the last event before this one and this one; null where it is the first.
   const daysAway = before.lastSeen === null ? null : daysSince(before.lastSeen, time)
-  return { ...seenByRules(person, now), days_away: daysAway }
+  return { ...seenByRules(person, time), days_away: daysAway }
 }
 
 const instant = (at: number | null) => (at === null ? null : new Date(at).toISOString())

@@ -61,6 +61,13 @@ export async function readPerson(pool: Pool, key: PersonKey): Promise<ReadPerson
   return rows[0] === undefined ? null : toRead(rows[0])
 }
 
+/** What is known of whoever an id belongs to by now; null where that is nothing. One question, unless it was joined. */
+export async function readCurrent(pool: Pool, key: PersonKey): Promise<Person | null> {
+  const read = await readPerson(pool, key)
+  if (read === null || read.person.mergedInto === null) return read?.person ?? null
+  return (await readPerson(pool, { ...key, id: await currentId(pool, key) }))?.person ?? null
+}
+
 /** Which people are asked for; null: any. Times in ms. */
 export interface PeopleFilter {
   /** How an id begins. */

@@ -7,7 +7,6 @@ import type { NewAction } from '../ledger/insert-actions.ts'
 import type { NewErasure, PassedRow, PersonWrite } from '../ledger/people.ts'
 import { sliceOf } from '../ledger/placement.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
-import type { TurnMoment } from './decide-actions.ts'
 import type { Engine } from './engine.ts'
 import { type Hearing, hearEvent, peopleDraft, type ToldEvent } from './hear-events.ts'
 import type { Loaded } from './load.ts'
@@ -18,8 +17,6 @@ const INSERTS_A_TURN = 2_000
 /** What deciding about events needs beside what was loaded. */
 export interface Deciding extends Hearing {
   rules: RuleBook
-  /** The turn's clock in ms. */
-  now: number
 }
 
 /** What a turn decided about events: what to insert, what became of people, and how far each partition was read. */
@@ -38,11 +35,12 @@ export function noEvents(more: number[]): EventsDecided {
   return { actions: [], decisions: [], people: [], passed: [], erasures: [], marks: [], more }
 }
 
-export function decidingBy(
-  { rules, clock, partitions }: Pick<Engine, 'rules' | 'clock' | 'partitions'>,
-  { now }: TurnMoment,
-): Deciding {
-  return { rules, newId: clock.newId, partitions, now }
+export function decidingBy({
+  rules,
+  clock,
+  partitions,
+}: Pick<Engine, 'rules' | 'clock' | 'partitions'>): Deciding {
+  return { rules, newId: clock.newId, partitions }
 }
 
 /** Tells people of every event of a turn and decides on it, each user's in their order, until there is enough to insert. */
@@ -71,14 +69,14 @@ function decideOne(
   row: StoredEvent,
   told: ToldEvent,
   loaded: Loaded,
-  { rules, newId, now }: Deciding,
+  { rules, newId }: Deciding,
   decided: EventsDecided,
 ): void {
   const types = loaded.types.get(row.tenant) ?? new Map<string, RegisteredType>()
   const shadow = loaded.inShadow.has(row.tenant)
   const asked = rules.forEvent(told.type)
   if (asked.length === 0) return
-  const user = { ...seenAtEvent(told, now) }
+  const user = { ...seenAtEvent(told) }
   for (const { decision, action } of decideEvent({ event: told, user, rules: asked, types })) {
     const type = action === null ? undefined : types.get(action.typeName)
     const event = { ...row, userId: told.userId }

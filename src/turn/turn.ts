@@ -93,7 +93,7 @@ async function decideAndWrite(
   if (alone?.isCondemned === true) return condemn(tx, loaded, alone, moment)
   if (care === 'singly') return writeSingly(engine, tx, loaded, moment)
   const actions = decideActions(loaded, moment)
-  const events = decideEvents(loaded, decidingBy(engine, moment))
+  const events = decideEvents(loaded, decidingBy(engine))
   await tx.writeActions(actions)
   await tx.writeEvents(events)
   return { actions, events }

@@ -21,7 +21,7 @@ export async function writeSingly(
   for (const subject of loaded.subjects) add(actions, await writeAction(tx, subject, moment))
   await tx.markApplied(loaded.strayFacts)
   const events = noEvents(loaded.moreEvents)
-  const deciding = decidingBy(engine, moment)
+  const deciding = decidingBy(engine)
   for (const event of loaded.events) await writeEvent(deciding, tx, loaded, event, events)
   return { actions, events }
 }

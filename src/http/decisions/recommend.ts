@@ -1,10 +1,12 @@
 import Type from 'typebox'
+import { seenByRules, unknownPerson } from '../../../actors/person.ts'
 import { decide, userContext } from '../../decisions/decide.ts'
 import { fullBudget } from '../../documents/evaluate.ts'
 import { VolleyError } from '../../errors.ts'
 import { isId, newId } from '../../ids.ts'
 import { insertDecisions, readDecision } from '../../ledger/decisions.ts'
-import type { WebDeps } from '../deps.ts'
+import { readCurrent } from '../../ledger/read-people.ts'
+import type { Caller, WebDeps } from '../deps.ts'
 import { UserId } from '../external/new-action.ts'
 import { route } from '../route.ts'
 
@@ -58,11 +60,12 @@ export const postRecommend = route({
   async handler({ body, caller, deps }) {
     const domain = domainOf(body.domain, deps)
     const user = userContext()
+    const now = Date.now()
     const data = {
       event: null,
-      user: { id: body.user_id, ...user },
+      user: { id: body.user_id, ...user, ...(await seen(deps, caller, body.user_id, now)) },
       context: body.context ?? {},
-      now: new Date().toISOString(),
+      now: new Date(now).toISOString(),
     }
     const decided = decide(deps.rules.forDomain(domain), data, body.available_actions ?? null, fullBudget)
     const { recommendation, alternatives, considered } = decided
@@ -92,6 +95,13 @@ export const postRecommend = route({
     return { status: 200, body: answer }
   },
 })
+
+/** What is known of the user, or of whoever the id was joined to. */
+async function seen(deps: WebDeps, caller: Caller, id: string, now: number) {
+  const asked = { tenant: caller.tenant, test: caller.mode === 'test', id }
+  const known = await readCurrent(deps.ledger.pool, asked)
+  return seenByRules(known ?? unknownPerson(false), now)
+}
 
 export const getDecision = route({
   method: 'GET',

@@ -75,7 +75,7 @@ export async function wouldDecide(
     if (told === null || !asked.has(row)) return []
     const data = JSON.parse(row.data) as Record<string, unknown>
     const event = { id: row.id, userId: told.id, type: row.type, data, time: row.time ?? now }
-    const user = { ...seenAtEvent({ ...told, time: event.time }, now) }
+    const user = { ...seenAtEvent({ ...told, time: event.time }) }
     return decideEvent({ event, user, rules: deps.rules.forEvent(row.type), types }).map(({ decision }) => ({
       event: row.type,
       user_id: told.id,
