@@ -14,26 +14,27 @@ from unnest($2::text[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::
 
 /**
  * The same rows by a plain `INSERT … FROM unnest`, so many a statement and over so many connections, each its own commit;
- * gives the seconds it took. The rows are made before the clock.
+ * `run` gives the seconds it took. The rows are made before.
  */
-export async function insertPlainly(
+export async function preparePlain(
   databaseUrl: string,
   { tenant, events, each, connections }: Plain,
-): Promise<number> {
+): Promise<{ run(): Promise<number>; end(): Promise<void> }> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: connections })
   await pool.query(TABLE)
   const batches = batchesOf(tenant, events, each)
   let next = 0
-  const startedAt = performance.now()
-  await Promise.all(
-    Array.from({ length: connections }, async () => {
-      while (next < batches.length)
-        await pool.query({ name: 'plain', text: INSERT, values: batches[next++]! })
-    }),
-  )
-  const seconds = (performance.now() - startedAt) / 1_000
-  await pool.end()
-  return seconds
+  const insert = async () => {
+    while (next < batches.length) await pool.query({ name: 'plain', text: INSERT, values: batches[next++]! })
+  }
+  return {
+    async run() {
+      const startedAt = performance.now()
+      await Promise.all(Array.from({ length: connections }, insert))
+      return (performance.now() - startedAt) / 1_000
+    },
+    end: () => pool.end(),
+  }
 }
 
 export interface Plain {

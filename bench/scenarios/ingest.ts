@@ -2,29 +2,32 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { actionBodies, eventBodies, makeEvents } from '../ingest/bodies.ts'
+import { cpuOf, cpuOfPostgres } from '../ingest/cpu.ts'
 import { hammer, requestBytes } from '../ingest/hammer.ts'
-import { insertPlainly } from '../ingest/plain.ts'
+import { preparePlain } from '../ingest/plain.ts'
 import { Installation } from '../installation.ts'
 import { type Machine, say } from '../machine.ts'
 import { median } from '../statistics.ts'
-import { figureOf, plain, type Scenario } from './scenario.ts'
+import { type Figure, figureOf, plain, type Scenario } from './scenario.ts'
 
 const CONNECTIONS = 64
 /** Of the batches: as many as the plain insert has to Postgres. */
 const BATCH_CONNECTIONS = 8
 const BATCH = 100
 const AIMS = { batches: 0.5 }
+const PATH = '/api/external/events'
 
-/** Requests a second of each kind in one round, and events a second in batches. */
-interface Round {
-  bare: number
-  event: number
-  onceEvent: number
-  action: number
-  batches: number
-  onceBatches: number
-  plain: number
+/** What is measured, in this order: `once` are events with an id of the client. */
+const KINDS = ['bare', 'event', 'onceEvent', 'action', 'batch', 'onceBatch', 'plain'] as const
+type Kind = (typeof KINDS)[number]
+
+/** Events or actions a second, and the CPU that the accepting process and Postgres spend on one, in microseconds. */
+interface Measured {
+  rate: number
+  cpuMicros: number
 }
+
+type Round = Record<Kind, Measured>
 
 /**
  * What a web process accepts a second, each with its commit before the answer: requests of one event and of one action
@@ -35,74 +38,126 @@ export const ingest: Scenario = {
   name: 'ingest',
   async run(machine, { isQuick, rounds }) {
     const sizes = isQuick ? { singles: 4_000, batched: 20_000 } : { singles: 20_000, batched: 100_000 }
+    const bare = await startBare()
     const all: Round[] = []
-    const { bare, port } = await startBare()
     for (let round = 1; round <= rounds; round++) {
-      all.push(await oneRound(machine, port, sizes))
-      const shown = Object.entries(all.at(-1)!).map(([name, rate]) => `${name} ${rate.toFixed(0)}/s`)
+      all.push(await oneRound(machine, bare, sizes))
+      const shown = Object.entries(all.at(-1)!).map(
+        ([name, { rate, cpuMicros }]) => `${name} ${rate.toFixed(0)}/s ${cpuMicros.toFixed(0)} µs`,
+      )
       say(`round ${round} ingest: ${shown.join(', ')}`)
     }
-    bare.disconnect()
-    const rate = (name: keyof Round) => median(all.map((round) => round[name]))
-    const times = (name: keyof Round, of: keyof Round) => median(all.map((round) => round[name] / round[of]))
-    const least = { least: AIMS.batches }
-    return [
-      plain('requests of one event, 64 connections', `${rate('event').toFixed(0)}/s`),
-      plain('the same against a bare Koa route', `${times('event', 'bare').toFixed(2)} ×`),
-      plain('the same with ids of the client', `${times('onceEvent', 'bare').toFixed(2)} ×`),
-      plain('requests of one action, 64 connections', `${rate('action').toFixed(0)}/s`),
-      plain('the same against a bare Koa route', `${times('action', 'bare').toFixed(2)} ×`),
-      plain('events in batches of 100, 8 connections', `${rate('batches').toFixed(0)}/s`),
-      figureOf('the same against a plain insert', times('batches', 'plain'), least, ' ×'),
-      figureOf('the same with ids of the client', times('onceBatches', 'plain'), least, ' ×'),
-    ]
+    bare.process.disconnect()
+    return figuresOf(all)
   },
 }
 
-async function startBare(): Promise<{ bare: ChildProcess; port: number }> {
-  const bare = fork(new URL('../ingest/bare.worker.ts', import.meta.url))
-  const [{ port }] = (await once(bare, 'message')) as [{ port: number }]
-  return { bare, port }
+function figuresOf(all: readonly Round[]): Figure[] {
+  const of = (kind: Kind, which: keyof Measured) => median(all.map((round) => round[kind][which]))
+  const times = (kind: Kind, other: Kind, which: keyof Measured = 'rate') =>
+    median(all.map((round) => round[kind][which] / round[other][which]))
+  const rate = (what: string, kind: Kind) => plain(what, `${of(kind, 'rate').toFixed(0)}/s`)
+  const ratio = (what: string, kind: Kind, other: Kind) => plain(what, `${times(kind, other).toFixed(2)} ×`)
+  const cpu = (what: string, kind: Kind, other: Kind) =>
+    Number.isNaN(of(kind, 'cpuMicros'))
+      ? []
+      : [
+          plain(
+            what,
+            `${of(kind, 'cpuMicros').toFixed(0)} µs, ${times(kind, other, 'cpuMicros').toFixed(1)} ×`,
+          ),
+        ]
+  const least = { least: AIMS.batches }
+  return [
+    rate('requests of one event, 64 connections', 'event'),
+    ratio('the same against a bare Koa route', 'event', 'bare'),
+    ratio('the same with ids of the client', 'onceEvent', 'bare'),
+    ...cpu('CPU of one with its commit, against the bare route', 'event', 'bare'),
+    rate('requests of one action, 64 connections', 'action'),
+    ratio('the same against a bare Koa route', 'action', 'bare'),
+    rate('events in batches of 100, 8 connections', 'batch'),
+    figureOf('the same against a plain insert', times('batch', 'plain'), least, ' ×'),
+    figureOf('the same with ids of the client', times('onceBatch', 'plain'), least, ' ×'),
+    ...cpu('CPU of an event in a batch, against a plain insert', 'batch', 'plain'),
+    ...cpu('the same with ids of the client', 'onceBatch', 'plain'),
+  ]
+}
+
+interface Bare {
+  process: ChildProcess
+  port: number
+}
+
+async function startBare(): Promise<Bare> {
+  const child = fork(new URL('../ingest/bare.worker.ts', import.meta.url))
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
+  return { process: child, port }
 }
 
 /** Everything in turn on one new database; what is new to a process is warmed up before it is measured. */
 async function oneRound(
   machine: Machine,
-  barePort: number,
+  bare: Bare,
   { singles, batched }: { singles: number; batched: number },
 ): Promise<Round> {
   const database = await machine.fresh('bench_ingest')
   const installation = await Installation.open({ databaseUrl: database.url, redisUrl: machine.redisUrl })
-  const { url, key, tenant } = await webWithType(installation, machine)
-  const port = Number(new URL(url).port)
-  const rateOf = async (path: string, bodies: readonly string[], status: number, to = port) => {
+  const { port, key, tenant } = await webWithType(installation, machine)
+  const web = { port, process: installation.processes[0]! }
+  const postgres = await cpuOfPostgres(installation.ledger.pool)
+  /** A tenth of the requests is for warming up. */
+  const posted = async (path: string, bodies: readonly string[], each = 1, to: Bare = web) => {
     const requests = bodies.map((body) => requestBytes(path, key, body))
-    const connections = bodies[0]!.length > 10_000 ? BATCH_CONNECTIONS : CONNECTIONS
-    await hammer({ port: to, connections, requests: requests.slice(0, requests.length / 10), status })
-    await machine.checkpoint()
-    await sleep(200)
+    const order = {
+      port: to.port,
+      connections: each === 1 ? CONNECTIONS : BATCH_CONNECTIONS,
+      status: path.endsWith('actions') ? 201 : 202,
+    }
+    await hammer({ ...order, requests: requests.slice(0, requests.length / 10) })
+    await rest(machine)
     const measured = requests.slice(requests.length / 10)
-    return measured.length / (await hammer({ port: to, connections, requests: measured, status }))
+    const cpu = () => cpuOf(to.process.pid!) + postgres()
+    return measuredOf(measured.length * each, cpu, () => hammer({ ...order, requests: measured }))
   }
-  const ones = (prefix: string | null) => eventBodies(makeEvents(singles, prefix), 1)
-  const hundreds = (prefix: string | null) => eventBodies(makeEvents(batched, prefix), BATCH)
-  const path = '/api/external/events'
+  const events = (n: number, prefix: string | null, each: number) => eventBodies(makeEvents(n, prefix), each)
   const round: Round = {
-    bare: await rateOf('/', ones(null), 202, barePort),
-    event: await rateOf(path, ones(null), 202),
-    onceEvent: await rateOf(path, ones('one'), 202),
-    action: await rateOf('/api/external/actions', actionBodies(singles), 201),
-    batches: BATCH * (await rateOf(path, hundreds(null), 202)),
-    onceBatches: BATCH * (await rateOf(path, hundreds('batch'), 202)),
-    plain: 0,
+    bare: await posted('/', events(singles, null, 1), 1, bare),
+    event: await posted(PATH, events(singles, null, 1)),
+    onceEvent: await posted(PATH, events(singles, 'one', 1)),
+    action: await posted('/api/external/actions', actionBodies(singles)),
+    batch: await posted(PATH, events(batched, null, BATCH), BATCH),
+    onceBatch: await posted(PATH, events(batched, 'batch', BATCH), BATCH),
+    plain: await inserted({ databaseUrl: database.url, tenant, n: batched }, machine, postgres),
   }
-  await machine.checkpoint()
-  const events = makeEvents(batched, null)
-  const order = { tenant, events, each: BATCH, connections: BATCH_CONNECTIONS }
-  round.plain = batched / (await insertPlainly(database.url, order))
   await installation.stop()
   await database.drop()
   return round
+}
+
+/** The same events by a plain insert, from this process. */
+async function inserted(
+  { databaseUrl, tenant, n }: { databaseUrl: string; tenant: string; n: number },
+  machine: Machine,
+  postgres: () => number,
+): Promise<Measured> {
+  const order = { tenant, events: makeEvents(n, null), each: BATCH, connections: BATCH_CONNECTIONS }
+  const { run, end } = await preparePlain(databaseUrl, order)
+  await rest(machine)
+  const measured = await measuredOf(n, () => cpuOf(process.pid) + postgres(), run)
+  await end()
+  return measured
+}
+
+async function rest(machine: Machine): Promise<void> {
+  await machine.checkpoint()
+  await sleep(200)
+}
+
+/** Times `n` of something by the seconds that `work` gives. */
+async function measuredOf(n: number, cpu: () => number, work: () => Promise<number>): Promise<Measured> {
+  const before = cpu()
+  const seconds = await work()
+  return { rate: n / seconds, cpuMicros: (cpu() - before) / n }
 }
 
 /** A web process with a tenant and its action type; nothing is ever sent, since there is no worker. */
@@ -123,5 +178,5 @@ async function webWithType(installation: Installation, machine: Machine) {
     'select id from tenant where slug = $1',
     [tenantSlug],
   )
-  return { url, key, tenant: rows[0]!.id }
+  return { port: Number(new URL(url).port), key, tenant: rows[0]!.id }
 }
