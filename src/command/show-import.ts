@@ -33,6 +33,12 @@ export function showImport({ write, bar }: ImportScreen): ImportWatcher & { end(
   let reasons = 0
   let begun = { lines: 0, at: 0 }
   let toldAt = 0
+  /** A line now and then, where there is no bar. */
+  const tell = (line: () => string) => {
+    if (bar !== null || performance.now() - toldAt < EVERY_MS) return
+    toldAt = performance.now()
+    write(line())
+  }
   const payload = ({ lines, counts }: ImportState, note = '') => ({
     lines: many(lines),
     rows: many(kept(counts)),
@@ -48,10 +54,8 @@ export function showImport({ write, bar }: ImportScreen): ImportWatcher & { end(
     },
     moved(state, bytesRead) {
       bar?.update(bytesRead, payload(state))
-      if (bar !== null || performance.now() - toldAt < EVERY_MS) return
-      toldAt = performance.now()
       const { lines, rows, rate } = payload(state)
-      write(`${lines} lines, ${rows} kept, ${rate}/s`)
+      tell(() => `${lines} lines, ${rows} kept, ${rate}/s`)
     },
     rejected(line, reason) {
       if (++reasons <= REASONS_MAX) write(`line ${line}: ${reason}`)
@@ -59,6 +63,7 @@ export function showImport({ write, bar }: ImportScreen): ImportWatcher & { end(
     },
     waiting() {
       bar?.update({ note: '  waiting for workers' })
+      tell(() => 'Waiting for workers, who are behind.')
     },
     end() {
       bar?.stop()

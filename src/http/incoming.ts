@@ -8,6 +8,8 @@ import type { Incoming } from './route.ts'
 
 /** A request of a vendor's, of which nothing is read yet. */
 export function incomingOf(context: Context, authenticator: Authenticator): Incoming {
+  // The router takes it wherever it takes GET, and whoever asks so means to change nothing.
+  if (context.method === 'HEAD') throw new VolleyError('method_not_allowed')
   const header = (name: string) => context.get(name) || null
   const query = Object.fromEntries(
     Object.entries(context.query).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),

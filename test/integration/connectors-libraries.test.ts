@@ -164,5 +164,8 @@ describe('the addresses of the vendors’ libraries', () => {
   it('answer other methods with what they take', async () => {
     expect((await send('/v1/batch', { method: 'GET' })).status).to.equal(405)
     expect((await send('/v1/unknown')).status).to.equal(404)
+    const data = base64({ event: 'head', properties: { distinct_id: 'head', token: here.keys.live } })
+    expect((await send(`/track?data=${encodeURIComponent(data)}`, { method: 'HEAD' })).status).to.equal(405)
+    expect(await kept('mixpanel', 'head')).to.be.empty
   })
 })

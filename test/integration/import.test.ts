@@ -90,6 +90,33 @@ describe('volley import', () => {
     expect((await sales(/^gz$/)).map(({ data }) => data.n)).to.deep.equal([0, 1, 2])
   })
 
+  it('reads what Segment and PostHog export too', async () => {
+    const segment = [
+      { type: 'identify', userId: 'of-segment', traits: { plan: 'pro' }, timestamp: '2024-01-01T00:00:00Z' },
+      {
+        type: 'track',
+        userId: 'of-segment',
+        event: 'Paid',
+        messageId: 'm',
+        timestamp: '2024-01-02T00:00:00Z',
+      },
+      { type: 'group', userId: 'of-segment', groupId: 'g' },
+    ]
+    const posthog = [
+      { uuid: 'u', event: '$pageview', distinct_id: 'of-posthog', timestamp: '2024-01-03T00:00:00Z' },
+      { uuid: 'v', event: '$autocapture', distinct_id: 'of-posthog', properties: {} },
+    ]
+    const { counts } = (await importing(fileOf(gzipSync(linesOf(segment))), { source: 'segment' })).state
+    expect(counts).to.deep.include({ events: 1, traits: 1, skipped: 1, rejected: 0 })
+    await importing(fileOf(linesOf(posthog)), { source: 'posthog' })
+    const kept = [...(await keptEvents(here, 'segment')), ...(await keptEvents(here, 'posthog'))]
+    expect(kept.map(({ type, time }) => [type, new Date(time).toISOString().slice(0, 10)])).to.deep.equal([
+      ['$traits', '2024-01-01'],
+      ['Paid', '2024-01-02'],
+      ['page_viewed', '2024-01-03'],
+    ])
+  })
+
   it('names the lines that cannot be used, and takes the others', async () => {
     const contents = linesOf([
       sale(0, 'bad'),
