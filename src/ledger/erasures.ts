@@ -1,7 +1,8 @@
 import type { ClientBase, Pool, PoolClient } from 'pg'
 import { newId } from '../ids.ts'
+import { preferFilters } from './by-user.ts'
 import { partitionOfUser } from './placement.ts'
-import { belongs, redact } from './redact.ts'
+import { belongs, idsOf, redact } from './redact.ts'
 import { inTransaction } from './transaction.ts'
 
 /** How many rows of each kind are without their data now. */
@@ -70,6 +71,7 @@ export async function continueErasure(
       await gather(client, erasure, partitions)
       return 'waiting'
     }
+    await preferFilters(client)
     await cancelOpen(client, erasure)
     if (await isUnfinished(client, erasure)) return 'waiting'
     const counts = await redact(client, erasure)
@@ -106,25 +108,25 @@ async function gather(client: PoolClient, erasure: OpenErasure, partitions: numb
 }
 
 /** What is not sent yet must not be sent any more; the owners of the actions decide, as they do about every cancel. */
-async function cancelOpen(client: ClientBase, { id }: OpenErasure): Promise<void> {
+async function cancelOpen(client: ClientBase, erasure: OpenErasure): Promise<void> {
   await client.query(
     `insert into fact (p, action_id, kind, n, seen_version)
      select a.p, a.id, 'cancel', a.version, a.version from erasure e join action a on ${belongs('a', 'created_at')}
-     where e.id = $1 and a.status in ('pending', 'retrying')
+     where e.id = $1 and a.user_id = any($2) and a.status in ('pending', 'retrying')
      on conflict (action_id, kind, n) do nothing`,
-    [id],
+    [erasure.id, idsOf(erasure)],
   )
 }
 
 /** Whether a turn still has to read, to end or to apply something of theirs. */
-async function isUnfinished(client: ClientBase, { id }: OpenErasure): Promise<boolean> {
+async function isUnfinished(client: ClientBase, erasure: OpenErasure): Promise<boolean> {
   const { rows } = await client.query<{ waits: boolean }>(
     `select exists (select from erasure e join action a on ${belongs('a', 'created_at')}
-                    where e.id = $1 and (a.status in ('pending', 'retrying')
+                    where e.id = $1 and a.user_id = any($2) and (a.status in ('pending', 'retrying')
                       or exists (select from fact f where f.action_id = a.id and not f.applied)))
          or exists (select from erasure e join event v on ${belongs('v', 'received_at')} join mark m on m.p = v.p
-                    where e.id = $1 and (v.xid, v.seq) > (m.xid, m.seq)) as waits`,
-    [id],
+                    where e.id = $1 and v.user_id = any($2) and (v.xid, v.seq) > (m.xid, m.seq)) as waits`,
+    [erasure.id, idsOf(erasure)],
   )
   return rows[0]!.waits
 }

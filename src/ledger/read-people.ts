@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { Person } from '../../actors/person.ts'
+import { askByUser } from './by-user.ts'
 import { PERSON_COLUMNS, type RawPerson, toPerson } from './people.ts'
 import type { PersonKey } from './person-key.ts'
 import { READ_COLUMNS, type ReadAction, toReadAction } from './read-actions.ts'
@@ -177,16 +178,15 @@ export async function recentDecisions(
   { tenant, test, ids }: { tenant: string; test: boolean; ids: readonly string[] },
   limit: number,
 ): Promise<ProfileDecision[]> {
-  const { rows } = await pool.query<ProfileDecision>({
-    name: 'people-decisions',
-    text: `select d.id, d.domain, d.event_id as "eventId", d.action_id as "actionId", d.body,
-             (date_part('epoch', d.at) * 1000)::float8 as at
-           from unnest($3::text[]) as i(user_id), lateral (
-             select * from decision where tenant = $1 and user_id = i.user_id and test = $2
-             order by id desc limit $4) d
-           order by d.id desc limit $4`,
-    values: [tenant, test, ids, limit],
-  })
+  const { rows } = await askByUser<ProfileDecision>(
+    pool,
+    `with theirs as materialized (
+       select * from decision where tenant = $1 and user_id = any($3::text[]) and test = $2)
+     select id, domain, event_id as "eventId", action_id as "actionId", body,
+       (date_part('epoch', at) * 1000)::float8 as at
+     from theirs order by id desc limit $4`,
+    [tenant, test, ids, limit],
+  )
   return rows
 }
 
@@ -196,15 +196,12 @@ export async function recentActions(
   { tenant, test, ids }: { tenant: string; test: boolean; ids: readonly string[] },
   limit: number,
 ): Promise<ReadAction[]> {
-  const { rows } = await pool.query<Parameters<typeof toReadAction>[0]>({
-    name: 'people-actions',
-    text: `select ${READ_COLUMNS} from (
-             select x.* from unnest($3::text[]) as i(user_id), lateral (
-               select * from action where tenant = $1 and user_id = i.user_id and test = $2
-               order by id desc limit $4) x
-             order by x.id desc limit $4) a
-           join action_type t on t.id = a.type order by a.id desc`,
-    values: [tenant, test, ids, limit],
-  })
+  const { rows } = await askByUser<Parameters<typeof toReadAction>[0]>(
+    pool,
+    `with theirs as materialized (
+       select * from action where tenant = $1 and user_id = any($3::text[]) and test = $2)
+     select ${READ_COLUMNS} from theirs a join action_type t on t.id = a.type order by a.id desc limit $4`,
+    [tenant, test, ids, limit],
+  )
   return rows.map(toReadAction)
 }

@@ -13,11 +13,16 @@ export const belongs = (alias: string, time: string): string =>
      (${alias}.user_id = e.user_id and ${alias}.${time} <= e.until)
      or (${alias}.user_id = any(e.other_ids) and ${alias}.${time} <= e.gathered_at))`
 
+/** All ids under which anything of theirs may stand. */
+export const idsOf = ({ user_id, other_ids }: OpenErasure): string[] => [user_id, ...(other_ids ?? [])]
+
 /**
  * Takes the data out of everything that belongs to an erasure, in one transaction: what it says is gone or nothing is.
  * The rows stay, so that counts, histories and marks stay true.
  */
-export async function redact(client: ClientBase, { id }: OpenErasure): Promise<ErasureCounts> {
+export async function redact(client: ClientBase, erasure: OpenErasure): Promise<ErasureCounts> {
+  const { id } = erasure
+  const theirs = idsOf(erasure)
   const as = erasedUser(id)
   const count = async (text: string, values: unknown[]) => (await client.query(text, values)).rowCount ?? 0
   // Letters first: they name the events and actions by what these still say.
@@ -26,15 +31,15 @@ export async function redact(client: ClientBase, { id }: OpenErasure): Promise<E
      from erasure e where e.id = $1 and (
        (l.body->'event'->>'tenant' = e.tenant::text
         and l.body->'event'->>'user_id' = any(e.other_ids || e.user_id))
-       or l.action_id in (select a.id from action a where ${belongs('a', 'created_at')}))`,
-    [id],
+       or l.action_id in (select a.id from action a where a.user_id = any($2) and ${belongs('a', 'created_at')}))`,
+    [id, theirs],
   )
   const actions = await client.query<{ id: string }>(
     `update action a set user_id = $2, parameters = '{}', reasoning = null,
        outcome = case when a.outcome is not null then
          json_build_object('status', a.outcome->'status', 'result', null, 'at', a.outcome->'at') end
-     from erasure e where e.id = $1 and ${belongs('a', 'created_at')} returning a.id`,
-    [id, as],
+     from erasure e where e.id = $1 and a.user_id = any($3) and ${belongs('a', 'created_at')} returning a.id`,
+    [id, as, theirs],
   )
   const ids = actions.rows.map((row) => row.id)
   return {
@@ -49,13 +54,14 @@ export async function redact(client: ClientBase, { id }: OpenErasure): Promise<E
       [ids],
     ),
     decisions: await count(
-      `update decision d set user_id = $2, body = '{}' from erasure e where e.id = $1 and ${belongs('d', 'at')}`,
-      [id, as],
+      `update decision d set user_id = $2, body = '{}' from erasure e
+       where e.id = $1 and d.user_id = any($3) and ${belongs('d', 'at')}`,
+      [id, as, theirs],
     ),
     events: await count(
       `update event v set user_id = $2, data = '{}', dedupe_id = null
-       from erasure e where e.id = $1 and ${belongs('v', 'received_at')}`,
-      [id, as],
+       from erasure e where e.id = $1 and v.user_id = any($3) and ${belongs('v', 'received_at')}`,
+      [id, as, theirs],
     ),
   }
 }
