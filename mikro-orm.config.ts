@@ -19,6 +19,7 @@ import { Migration20261121200000_channels } from './src/ledger/migrations/Migrat
 import { Migration20261121210000_refusals_changed } from './src/ledger/migrations/Migration20261121210000_refusals_changed.ts'
 import { Migration20261121210000_imports } from './src/ledger/migrations/Migration20261121210000_imports.ts'
 import { Migration20261121230000_user_filters } from './src/ledger/migrations/Migration20261121230000_user_filters.ts'
+import { Migration20261121215000_event_keys } from './src/ledger/migrations/Migration20261121215000_event_keys.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -45,6 +46,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121210000_refusals_changed,
         Migration20261121210000_imports,
         Migration20261121230000_user_filters,
+        Migration20261121215000_event_keys,
       ],
       snapshot: false,
       silent: true,

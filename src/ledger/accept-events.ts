@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { ClientBase, Pool } from 'pg'
 
 /** What a row of `event` says of a person; see canonical-events.ts. `merge` and `pass` come from a turn alone. */
@@ -38,10 +39,8 @@ export interface EventRequest {
 
 const ROWS = `
 unnest($5::text[], $6::smallint[], $7::text[], $8::text[], $9::bool[], $10::text[], $11::text[], $12::float8[],
-       $13::text[], $14::smallint[])
-  with ordinality as x(id, p, kind, user_id, is_anonymous, type, data, time, dedupe_id, o, ord)`
-
-const KEY = `($1::uuid[])[o], ($2::text[])[o] || ':' || kind || case when ($3::bool[])[o] then ':test' else '' end, dedupe_id`
+       $13::text[], $14::smallint[], $15::uuid[])
+  with ordinality as x(id, p, kind, user_id, is_anonymous, type, data, time, dedupe_id, o, digest, ord)`
 
 // The default of seq is drawn row by row in this order, so a user's events keep the order in which they were sent. What
 // the rows of a request share is looked up by its number.
@@ -58,11 +57,15 @@ const INSERT = insertFrom(ROWS)
 // join of parameters is planned for ten rows.
 const INSERT_ONCE = `
 with x as materialized (select * from ${ROWS}), taken as (
-  insert into dedupe (tenant, scope, key)
-  select tenant, scope, key from (select ${KEY} from x where dedupe_id is not null) as k(tenant, scope, key)
-  order by tenant, scope collate "C", key collate "C"
-  on conflict do nothing returning tenant, scope, key)
-${insertFrom(`x where dedupe_id is null or (${KEY}) in (select tenant, scope, key from taken)`)} returning id`
+  insert into event_key (digest) select digest from x where digest is not null order by digest
+  on conflict do nothing returning digest)
+${insertFrom('x where digest is null or digest in (select digest from taken)')} returning id`
+
+/** An event with the digest under which it counts once, as text of a uuid; null where it has no id. */
+interface KeyedEvent {
+  event: NewEvent
+  digest: string | null
+}
 
 /** Commits one request; gives its events that were new: an id seen before, or twice here, counts once. */
 export async function acceptEvents(
@@ -81,23 +84,24 @@ export async function commitEvents(
 ): Promise<(readonly NewEvent[])[]> {
   const firsts = firstOfEachId(requests)
   const rows = firsts.flat()
-  if (rows.length === 0) return firsts
+  if (rows.length === 0) return requests.map(() => [])
   const values = valuesOf(requests, firsts)
-  if (rows.every(({ onceId }) => onceId === null)) {
+  const all = firsts.map((keyed) => keyed.map(({ event }) => event))
+  if (rows.every(({ digest }) => digest === null)) {
     await pool.query({ name: 'insert-events', text: INSERT, values })
-    return firsts
+    return all
   }
   const inserted = await pool.query<{ id: string }>({
     name: 'insert-events-once',
     text: INSERT_ONCE,
     values,
   })
-  if (inserted.rows.length === rows.length) return firsts
+  if (inserted.rows.length === rows.length) return all
   const fresh = new Set(inserted.rows.map(({ id }) => id))
-  return firsts.map((events) => events.filter(({ id }) => fresh.has(id)))
+  return all.map((events) => events.filter(({ id }) => fresh.has(id)))
 }
 
-function valuesOf(requests: readonly EventRequest[], firsts: readonly (readonly NewEvent[])[]): unknown[] {
+function valuesOf(requests: readonly EventRequest[], firsts: readonly (readonly KeyedEvent[])[]): unknown[] {
   const rows = firsts.flat()
   const { origins, numbers } = numbered(requests)
   return [
@@ -105,16 +109,17 @@ function valuesOf(requests: readonly EventRequest[], firsts: readonly (readonly 
     origins.map(({ source }) => source),
     origins.map(({ test }) => test),
     origins.map(({ decides }) => decides),
-    rows.map((event) => event.id),
-    rows.map((event) => event.p),
-    rows.map((event) => event.kind),
-    rows.map((event) => event.userId),
-    rows.map((event) => event.isAnonymous),
-    rows.map((event) => event.type),
-    rows.map((event) => event.data),
-    rows.map((event) => event.time),
-    rows.map((event) => event.onceId),
-    firsts.flatMap((events, i) => events.map(() => numbers[i])),
+    rows.map(({ event }) => event.id),
+    rows.map(({ event }) => event.p),
+    rows.map(({ event }) => event.kind),
+    rows.map(({ event }) => event.userId),
+    rows.map(({ event }) => event.isAnonymous),
+    rows.map(({ event }) => event.type),
+    rows.map(({ event }) => event.data),
+    rows.map(({ event }) => event.time),
+    rows.map(({ event }) => event.onceId),
+    firsts.flatMap((keyed, i) => keyed.map(() => numbers[i])),
+    rows.map(({ digest }) => digest),
   ]
 }
 
@@ -131,16 +136,22 @@ function numbered(requests: readonly EventRequest[]): { origins: EventOrigin[]; 
 }
 
 /** What is left of each request where an id counts once within its tenant, source, kind and mode. */
-function firstOfEachId(requests: readonly EventRequest[]): NewEvent[][] {
+function firstOfEachId(requests: readonly EventRequest[]): KeyedEvent[][] {
   const seen = new Set<string>()
-  return requests.map(({ origin, events }) => {
-    const scope = `${origin.tenant} ${origin.source} ${origin.test}`
-    return events.filter(({ kind, onceId }) => {
-      if (onceId === null) return true
-      const key = `${scope} ${kind} ${onceId}`
-      if (seen.has(key)) return false
-      seen.add(key)
-      return true
-    })
-  })
+  return requests.map(({ origin, events }) =>
+    events.flatMap((event): KeyedEvent[] => {
+      const digest = digestOf(origin, event)
+      if (digest === null) return [{ event, digest }]
+      if (seen.has(digest)) return []
+      seen.add(digest)
+      return [{ event, digest }]
+    }),
+  )
+}
+
+// What a test key sends must not make a live event look like a repeat.
+function digestOf({ tenant, source, test }: EventOrigin, { kind, onceId }: NewEvent): string | null {
+  if (onceId === null) return null
+  const key = `${tenant} ${source}:${kind}${test ? ':test' : ''} ${onceId}`
+  return hash('sha256', key, 'hex').slice(0, 32)
 }

@@ -14,6 +14,7 @@ export interface Removal {
 /** What grows for ever if nobody removes it, and has no month that could be dropped. docs/operations.md has the same table. */
 export const REMOVALS: readonly Removal[] = [
   { table: 'dedupe', keep: '7 days', since: 'at' },
+  { table: 'event_key', keep: '7 days', since: 'at' },
   {
     table: 'worker',
     keep: '1 day',

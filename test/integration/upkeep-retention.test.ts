@@ -12,6 +12,7 @@ import { testDatabase } from '../support/servers.ts'
 const ROWS: Record<string, (ago: string, n: string) => string> = {
   dedupe: (ago, n) =>
     `insert into dedupe (tenant, scope, key, at) values (gen_random_uuid(), 'test', '${n}', ${ago})`,
+  event_key: (ago, n) => `insert into event_key (digest, at) values (md5('${n}')::uuid, ${ago})`,
   worker: (ago, n) => `insert into worker (id, host, pid, dead_at) values ('${n}', 'here', 1, ${ago})`,
   permit: (ago, n) => `insert into permit (type, action_id, until) values ('at_1', '${n}', ${ago})`,
   suspect: (ago, n) => `insert into suspect (id, p, deaths, died_at) values ('${n}', 1, 1, ${ago})`,
