@@ -16,10 +16,11 @@ import { Migration20261121170000_event_kinds } from './src/ledger/migrations/Mig
 import { Migration20261121180000_people } from './src/ledger/migrations/Migration20261121180000_people.ts'
 import { Migration20261121190000_of_users } from './src/ledger/migrations/Migration20261121190000_of_users.ts'
 import { Migration20261121200000_channels } from './src/ledger/migrations/Migration20261121200000_channels.ts'
-import { Migration20261121210000_refusals_changed } from './src/ledger/migrations/Migration20261121210000_refusals_changed.ts'
 import { Migration20261121210000_imports } from './src/ledger/migrations/Migration20261121210000_imports.ts'
-import { Migration20261121230000_user_filters } from './src/ledger/migrations/Migration20261121230000_user_filters.ts'
+import { Migration20261121210000_refusals_changed } from './src/ledger/migrations/Migration20261121210000_refusals_changed.ts'
 import { Migration20261121215000_event_keys } from './src/ledger/migrations/Migration20261121215000_event_keys.ts'
+import { Migration20261121220000_endpoints } from './src/ledger/migrations/Migration20261121220000_endpoints.ts'
+import { Migration20261121230000_user_filters } from './src/ledger/migrations/Migration20261121230000_user_filters.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -45,8 +46,9 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121200000_channels,
         Migration20261121210000_refusals_changed,
         Migration20261121210000_imports,
-        Migration20261121230000_user_filters,
         Migration20261121215000_event_keys,
+        Migration20261121220000_endpoints,
+        Migration20261121230000_user_filters,
       ],
       snapshot: false,
       silent: true,

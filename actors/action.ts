@@ -28,7 +28,10 @@ export type FailureReason =
   | 'deadline'
   | 'ambiguous'
   | 'internal'
-  | Withheld
+  | WithheldReason
+
+/** Why an action is not sent though it is due: its user does not allow it, or its endpoint is told of nothing any more. */
+export type WithheldReason = Withheld | 'endpoint_disabled'
 
 /** The part of an action's row that changes; only the owner's turn writes it. */
 export interface ActionState {
@@ -77,8 +80,8 @@ export type Message =
   | { kind: 'deadline' }
   /** An earlier owner said that it would begin a POST, and its result will not come any more. */
   | { kind: 'ambiguous' }
-  /** Its user does not allow it; found before it was sent. */
-  | { kind: 'withheld'; reason: Withheld }
+  /** It must not be sent; found when it was about to be. */
+  | { kind: 'withheld'; reason: WithheldReason }
   /** Deciding about the action threw: a defect of ours, which must not stop its partition. */
   | { kind: 'internal' }
 

@@ -11,6 +11,7 @@ import { EventTail } from './http/events/tail.ts'
 import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
 import { countBacklog } from './ledger/backlog.ts'
+import { EndpointRegistry } from './ledger/endpoint-registry.ts'
 import { engineLedger } from './ledger/engine-ledger.ts'
 import { followEvents, presentPosition } from './ledger/follow-events.ts'
 import { Intake } from './ledger/intake.ts'
@@ -20,6 +21,7 @@ import { partitionsOfTenant } from './ledger/placement.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
 import { TenantRegistry } from './ledger/tenant-registry.ts'
 import { TypeRegistry } from './ledger/type-registry.ts'
+import { AllTypes } from './ledger/types-in-use.ts'
 import { owners } from './ledger/workers.ts'
 import type { Log } from './log.ts'
 import { connect } from './mailbox/connect.ts'
@@ -150,10 +152,16 @@ function startUpkeep(ledger: Ledger, config: Config, log: Log): { stop(): Promis
 
 /** A worker process: owns its share of the partitions and sends until `close`, which gives them back first. */
 export async function startWorker(config: Config, log: Log): Promise<{ id: string; close(): Promise<void> }> {
-  const { databaseUrl, redisUrl, rules, guard, ledger, registry, tenants } = await openParts(
+  const { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry, tenants } = await openParts(
     config,
     POOL_MAX.worker,
   )
+  const endpoints = new EndpointRegistry({
+    pool: ledger.pool,
+    partitions: config.partitions,
+    openSecret: (sealed) => secrets.open(sealed),
+  })
+  await endpoints.start()
   const loads = openLoadPool({ databaseUrl, queryTimeoutMs: QUERY_TIMEOUT_MS })
   const commands = connect(redisUrl, 'send', log, config.redisTls)
   const client = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
@@ -179,7 +187,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   const engine: Worker = new Worker({
     ledger: engineLedger({ databaseUrl, pool: ledger.pool, loads }),
     clock: systemClock,
-    registry,
+    registry: new AllTypes(registry, endpoints),
     tenants,
     rules,
     client,
@@ -207,8 +215,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
       await mailbox?.stop()
       commands.disconnect()
       await client.close()
-      await registry.stop()
-      await tenants.stop()
+      await Promise.all([registry.stop(), endpoints.stop(), tenants.stop()])
       await loads.end()
       await ledger.close()
     },

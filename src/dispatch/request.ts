@@ -21,3 +21,40 @@ export function dispatchBody(action: Dispatched, nowMs: number): string {
     `"tenant_id":"${action.tenant}","timestamp":"${new Date(nowMs).toISOString()}"}`
   )
 }
+
+/** What is sent: `id` is what the receiver knows a repeat by, `body` the exact text. */
+export interface Message {
+  id: string
+  body: string
+}
+
+/** How what is sent looks, and what answers to it mean. */
+export interface Form {
+  message(action: Dispatched, nowMs: number): Message
+  /** Whether an answer of this status says that there is nobody there, so that to try again is of no use. */
+  isGone(status: number): boolean
+}
+
+/** The forms of what is sent; a type has one of them. */
+export const FORMS: Readonly<Record<'action' | 'notification', Form>> = {
+  action: {
+    message: (action, nowMs) => ({ id: action.id, body: dispatchBody(action, nowMs) }),
+    isGone: () => false,
+  },
+  notification: {
+    message: ({ parameters }) => unpacked(parameters),
+    isGone: (status) => status === 410,
+  },
+}
+
+/** What is to be told to an endpoint, as the parameters of its notification keep it: JSON text. */
+export const packed = ({ id, body }: Message): string => `{"id":"${id}","body":${body}}`
+
+const ID_AT = '{"id":"'.length
+const BETWEEN = '","body":'
+
+/** What is told by a notification with these parameters, the body as the very text that was packed. */
+export function unpacked(parameters: string): Message {
+  const end = parameters.indexOf(BETWEEN)
+  return { id: parameters.slice(ID_AT, end), body: parameters.slice(end + BETWEEN.length, -1) }
+}

@@ -5,6 +5,8 @@ export interface Signed {
   body: string
   /** 64 hex characters, used as text. */
   secret: string
+  /** Signs beside it while receivers change over; null where there is none. */
+  previousSecret?: string | null
   actionId: string
   /** When it is sent, ms since the epoch. */
   nowMs: number
@@ -12,15 +14,26 @@ export interface Signed {
   headerPrefix: string
 }
 
+const hexSignature = (secret: string, text: string) => createHmac('sha256', secret).update(text).digest('hex')
+const v1Signature = (secret: string, text: string) =>
+  `v1,${createHmac('sha256', secret).update(text).digest('base64')}`
+
 /**
  * The headers that let a receiver trust a dispatch, as a flat list of names and values: the three of the Retivo page
- * (hex HMAC-SHA256 of the body), and the Standard Webhooks set with the same key, which signs id and time too.
+ * (hex HMAC-SHA256 of the body), and the Standard Webhooks set with the same key, which signs id and time too. A secret
+ * that is being replaced signs in `Signature-Previous`, and second in `webhook-signature`.
  */
-export function signDispatch({ body, secret, actionId, nowMs, headerPrefix }: Signed): string[] {
+export function signDispatch(signed: Signed): string[] {
+  const { body, secret, previousSecret = null, actionId, nowMs, headerPrefix } = signed
   const seconds = String(Math.floor(nowMs / 1000))
+  const standard = `${actionId}.${seconds}.${body}`
+  const previous = previousSecret === null ? '' : ` ${v1Signature(previousSecret, standard)}`
   return [
     `${headerPrefix}Signature`,
-    createHmac('sha256', secret).update(body).digest('hex'),
+    hexSignature(secret, body),
+    ...(previousSecret === null
+      ? []
+      : [`${headerPrefix}Signature-Previous`, hexSignature(previousSecret, body)]),
     `${headerPrefix}Timestamp`,
     new Date(nowMs).toISOString(),
     `${headerPrefix}Action-Id`,
@@ -30,6 +43,6 @@ export function signDispatch({ body, secret, actionId, nowMs, headerPrefix }: Si
     'webhook-timestamp',
     seconds,
     'webhook-signature',
-    `v1,${createHmac('sha256', secret).update(`${actionId}.${seconds}.${body}`).digest('base64')}`,
+    v1Signature(secret, standard) + previous,
   ]
 }

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { Outcome, OutcomeStatus, Status } from '../../actors/action.ts'
+import { isAction } from './timers.ts'
 
 /** What a client says came of an action; `result` is JSON, null where it said nothing more. */
 export interface Report {
@@ -20,7 +21,7 @@ interface Asked {
 }
 
 const INSERT_OUTCOME = `
-with a as (select id, p, version, outcome from action where id = $1 and tenant = $2),
+with a as (select id, p, version, outcome from action where id = $1 and tenant = $2 and ${isAction('type')}),
 i as (
   insert into fact (p, action_id, kind, n, seen_version, body)
   select p, id, 'outcome', 0, version, $3::json from a where outcome is null

@@ -40,10 +40,10 @@ from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
             $9::boolean[], $10::bigint[], $11::smallint[], $12::float8[], $13::float8[], $14::float8[], $15::boolean[])
   as x(id, tenant, type, user_id, parameters, reasoning, confidence, origin, test, lane, p, scheduled, expires, expires_after,
        shadow)
-returning id, tenant, p, lane, next_at, deadline, test or shadow as is_mute
+returning id, tenant, type, p, lane, next_at, deadline, test or shadow as is_mute
 ), t as (
 insert into timer (p, lane, at, id, sleeper)
-select p, ${laneFor('lane', 'next_at')}, next_at, id, ${sleeperFor('tenant', 'next_at')} from i where not is_mute
+select p, ${laneFor('lane', 'next_at')}, next_at, id, ${sleeperFor('tenant', 'type', 'next_at')} from i where not is_mute
 union all select p, ${DEADLINE_LANE}, deadline, id, null from i)
 select (date_part('epoch', now()) * 1000)::float8 as at`
 

@@ -94,9 +94,9 @@ with x as (
 ), u as (
   update action a set claimed = x.attempt, next_at = to_timestamp(x.new / 1000)
   from x where a.id = x.id and a.p = x.p and a.version = x.version and a.next_at = to_timestamp(x.old / 1000)
-  returning a.id, a.tenant, a.p, a.lane, to_timestamp(x.old / 1000) as old, a.next_at as new
+  returning a.id, a.tenant, a.type, a.p, a.lane, to_timestamp(x.old / 1000) as old, a.next_at as new
 ), t as (
-  update timer t set at = u.new, lane = ${laneFor('u.lane', 'u.new')}, sleeper = ${sleeperFor('u.tenant', 'u.new')}
+  update timer t set at = u.new, lane = ${laneFor('u.lane', 'u.new')}, sleeper = ${sleeperFor('u.tenant', 'u.type', 'u.new')}
   from u
   where t.p = u.p and t.lane in (u.lane, ${SLEEP_LANE}) and t.at = u.old and t.id = u.id
 )

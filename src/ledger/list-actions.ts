@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import { encodeTime } from 'ulid'
 import type { Status } from '../../actors/action.ts'
 import { READ_COLUMNS, type ReadAction, toReadAction } from './read-actions.ts'
+import { isAction } from './timers.ts'
 
 /** Where a page ends; `at` is text of the last change with microseconds, null in a list that goes by id. */
 export interface PageEnd {
@@ -113,7 +114,7 @@ order by ${order('page.id', 'page.changed')}`
 function conditionsOf(tenant: string, filter: ActionFilter, param: (value: unknown) => string) {
   const { statuses, provider, userId, typeName, since, after } = filter
   const owner = param(tenant)
-  const fixed = [`a.tenant = ${owner}`]
+  const fixed = [`a.tenant = ${owner}`, isAction('a.type')]
   if (userId !== null) fixed.push(`a.user_id = ${param(userId)}`)
   const ofType = (column: string, value: string) =>
     `a.type = any (array(select id from action_type where tenant = ${owner} and ${column} = ${param(value)}))`

@@ -4,6 +4,7 @@ import { askByUser } from './by-user.ts'
 import { PERSON_COLUMNS, type RawPerson, toPerson } from './people.ts'
 import type { PersonKey } from './person-key.ts'
 import { READ_COLUMNS, type ReadAction, toReadAction } from './read-actions.ts'
+import { isAction } from './timers.ts'
 
 /** A person as it is read; times in ms. */
 export interface ReadPerson {
@@ -199,7 +200,7 @@ export async function recentActions(
   const { rows } = await askByUser<Parameters<typeof toReadAction>[0]>(
     pool,
     `with theirs as materialized (
-       select * from action where tenant = $1 and user_id = any($3::text[]) and test = $2)
+       select * from action where tenant = $1 and user_id = any($3::text[]) and test = $2 and ${isAction('type')})
      select ${READ_COLUMNS} from theirs a join action_type t on t.id = a.type order by a.id desc limit $4`,
     [tenant, test, ids, limit],
   )

@@ -13,6 +13,8 @@ export interface ActionRow {
   confidence: number | null
   lane: string
   p: number
+  /** Of a test key, or accepted in shadow: recorded, never sent, and told to nobody. */
+  isMute: boolean
   /** The attempt whose POST its owner said it would begin; null where the type does not ask for it. */
   claimed: number | null
   state: ActionState
@@ -25,7 +27,7 @@ export interface ActionRow {
 export const ACTION_COLUMNS = `a.id, a.tenant, a.type, a.user_id, a.parameters::text as parameters, a.reasoning,
   a.confidence, a.lane, a.p, a.status, a.version, a.attempt, a.budget_from,
   round(date_part('epoch', a.next_at) * 1000) as next_at, round(date_part('epoch', a.deadline) * 1000) as deadline,
-  a.outcome, a.failure_reason, a.late, a.claimed`
+  a.outcome, a.failure_reason, a.late, a.claimed, a.test or a.shadow as is_mute`
 
 /** A row as the driver gives it for ACTION_COLUMNS. */
 export interface RawAction {
@@ -48,6 +50,7 @@ export interface RawAction {
   failure_reason: FailureReason | null
   late: boolean
   claimed: number | null
+  is_mute: boolean
 }
 
 export function toActionRow(raw: RawAction): ActionRow {
@@ -61,6 +64,7 @@ export function toActionRow(raw: RawAction): ActionRow {
     confidence: raw.confidence,
     lane: raw.lane,
     p: raw.p,
+    isMute: raw.is_mute,
     claimed: raw.claimed,
     state: {
       status: raw.status,

@@ -20,9 +20,15 @@ const AWAKE_BEFORE = `interval '10 seconds'`
 export const laneFor = (lane: string, at: string): string =>
   `case when ${at} > now() + ${AWAKE_BEFORE} then ${SLEEP_LANE} else ${lane} end`
 
-/** SQL for whose send sleeps there, by which a tenant's backlog is counted; null in a lane, which has one tenant anyway. */
-export const sleeperFor = (tenant: string, at: string): string =>
-  `case when ${at} > now() + ${AWAKE_BEFORE} then ${tenant} end`
+/**
+ * SQL for whose send sleeps there, by which a tenant's backlog is counted; null in a lane, which has one tenant anyway, and
+ * for what an endpoint is told, which is no part of it.
+ */
+export const sleeperFor = (tenant: string, type: string, at: string): string =>
+  `case when ${at} > now() + ${AWAKE_BEFORE} and ${isAction(type)} then ${tenant} end`
+
+/** SQL for whether a row of \`action\` is one that clients know, and not what an endpoint is told. */
+export const isAction = (type: string): string => `${type} < 'we_'`
 
 /** SQL for the time up to which sleeping sends are to be moved. */
 export const AWAKE_UNTIL = `now() + ${AWAKE_BEFORE}`

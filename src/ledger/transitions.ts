@@ -12,6 +12,11 @@ export interface Step {
   detail: unknown
 }
 
+/** A step that is being taken; the state after it is not written, and is what is told of it. */
+export interface TakenStep extends Step {
+  after: ActionState
+}
+
 /** An action's way through one turn: from the state that was read to the one that is to be written. */
 export interface Transition {
   id: string
@@ -21,7 +26,7 @@ export interface Transition {
   before: ActionState
   next: ActionState
   /** At least one; their versions follow that of `before` without a gap. */
-  steps: Step[]
+  steps: TakenStep[]
 }
 
 // History is written from what the update returned, so it cannot record what did not happen. Nothing that the update sets
@@ -39,7 +44,7 @@ with x as (
       outcome = x.outcome::json, failure_reason = x.failure_reason, late = x.late, updated_at = now()
   from x where a.id = x.id and a.p = x.p and a.version = x.before
     and a.next_at is not distinct from to_timestamp(x.next_before / 1000)
-  returning a.id, a.tenant, a.p, a.lane, a.test or a.shadow as is_mute, a.next_at, a.deadline,
+  returning a.id, a.tenant, a.type, a.p, a.lane, a.test or a.shadow as is_mute, a.next_at, a.deadline,
             to_timestamp(x.next_before / 1000) as next_before, to_timestamp(x.deadline_before / 1000) as deadline_before
 ), h as (
   insert into history (action_id, tenant, version, at, kind, from_status, to_status, attempt, detail)
@@ -49,7 +54,7 @@ with x as (
   join u using (id)
 ), moved as (
   select id, p, lane, ${laneFor('lane', 'next_at')} as into_lane, next_before as old, next_at as new,
-         ${sleeperFor('tenant', 'next_at')} as sleeper
+         ${sleeperFor('tenant', 'type', 'next_at')} as sleeper
   from u where not is_mute and next_before is distinct from next_at
   union all
   select id, p, ${DEADLINE_LANE}, ${DEADLINE_LANE}, deadline_before, deadline, null from u where deadline_before is distinct from deadline

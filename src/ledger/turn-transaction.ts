@@ -7,6 +7,14 @@ import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unr
 import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
 import { insertActions, type NewAction } from './insert-actions.ts'
 import { type LeaveWrites, lockAllowances, writeLeaves } from './leaves.ts'
+import {
+  insertNotices,
+  type NewNotice,
+  type NoticeWrites,
+  readNotices,
+  type StoredNotice,
+  settleNotices,
+} from './notices.ts'
 import { loadPeople, type PeopleWrites, writePeople } from './people.ts'
 import type { PersonKey } from './person-key.ts'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
@@ -31,6 +39,9 @@ export interface ActionWrites {
   transitions: readonly Transition[]
   broken: readonly DeadLetter[]
   applied: readonly DueFact[]
+  /** What endpoints are told of the transitions. */
+  notifications: readonly NewAction[]
+  notices: readonly NewNotice[]
 }
 
 export interface EventWrites extends PeopleWrites {
@@ -105,6 +116,18 @@ export class TurnTransaction {
     return readEvents(this.client, partitions, limit)
   }
 
+  /** What endpoints are still to be told of, oldest first. */
+  notices(partitions: readonly number[], limit: number): Promise<StoredNotice[]> {
+    return readNotices(this.client, partitions, limit)
+  }
+
+  async writeNotices(
+    told: Pick<NoticeWrites, 'left' | 'done'> & { notifications: readonly NewAction[] },
+  ): Promise<void> {
+    await insertActions(this.client, told.notifications)
+    await settleNotices(this.client, told)
+  }
+
   /** Those of these people of whom something is known, by their `personKey`. */
   people(keys: readonly PersonKey[]): Promise<Map<string, Person>> {
     return loadPeople(this.client, keys)
@@ -116,6 +139,9 @@ export class TurnTransaction {
     // Somebody else wrote a row of ours: a defect or a zombie, never ordinary traffic. Nothing of this turn may stay.
     const foreign = decided.transitions.filter(({ id }) => !written.has(id))
     if (foreign.length > 0) throw new VersionMismatch(foreign.map(({ id }) => id))
+    // With the transition or not at all: what is told is what happened, and all of it.
+    await insertActions(this.client, decided.notifications)
+    await insertNotices(this.client, decided.notices)
     await insertDeadLetters(this.client, decided.broken)
     await markApplied(this.client, decided.applied)
   }

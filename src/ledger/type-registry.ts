@@ -18,10 +18,22 @@ export interface RegisteredType {
   provider: string
   /** What a user's consent and suppression go by beside the name; the provider where none is set. */
   channel: string
+  /** Whether it is for its user, and sent only where the user allows it. */
+  heedsUser: boolean
+  /** How what is sent looks; src/dispatch/request.ts has them. */
+  form: 'action' | 'notification'
   domain: string | null
   active: boolean
   url: string
   secret: string
+  /** Signs beside `secret` until this, in ms; null where there is none. */
+  previous: { secret: string; until: number } | null
+  /** Sent beside those that every POST has; a flat list of names and values. */
+  headers: readonly string[]
+  /** Nothing of it is sent for now, and everything waits. */
+  isPaused: boolean
+  /** Nothing of it is sent any more: what waits ends for this reason. Null: it is. */
+  withheldAs: 'endpoint_disabled' | null
   lane: string
   /** The lane that the types of a tenant with this destination share; their breaker is one. */
   destination: string
@@ -193,10 +205,16 @@ export class TypeRegistry {
       name: row.name,
       provider: row.provider,
       channel: row.channel ?? row.provider,
+      heedsUser: true,
+      form: 'action',
       domain: row.domain,
       active: row.active,
       url: row.delivery_webhook,
       secret: this.#options.openSecret(row.secret),
+      previous: null,
+      headers: [],
+      isPaused: false,
+      withheldAs: null,
       lane,
       destination,
       get slices() {
@@ -219,7 +237,8 @@ export class TypeRegistry {
   }
 }
 
-function limitsOf(row: RawType): Limits {
+/** The limits that a row of a type says. */
+export function limitsOf(row: Pick<RawType, 'max_in_flight' | 'rate_limit'>): Limits {
   const rate = row.rate_limit
   return {
     maxInFlight: row.max_in_flight,

@@ -1,5 +1,4 @@
-import type { AttemptResult } from '../../actors/action.ts'
-import type { Withheld } from '../../actors/permissions.ts'
+import type { AttemptResult, WithheldReason } from '../../actors/action.ts'
 import type { Suspect } from '../ledger/suspects.ts'
 import type { HeldAction } from './held.ts'
 
@@ -7,7 +6,7 @@ import type { HeldAction } from './held.ts'
 export interface Result {
   held: HeldAction
   attempt: number
-  result: AttemptResult | { kind: 'withheld'; reason: Withheld }
+  result: AttemptResult | { kind: 'withheld'; reason: WithheldReason }
   /** What the attempt log keeps of it. */
   detail: Record<string, unknown>
   /** When it came back, by the monotonic clock. */

@@ -1,6 +1,6 @@
 import type { DeadLetter } from '../ledger/dead-letters.ts'
 import type { Suspect } from '../ledger/suspects.ts'
-import type { Decided, TurnMoment } from './decide-actions.ts'
+import { type Decided, nothingDecided, type TurnMoment } from './decide-actions.ts'
 import { type EventsDecided, noEvents } from './decide-events.ts'
 import type { Loaded } from './load.ts'
 import type { TurnTx } from './ports.ts'
@@ -16,7 +16,7 @@ export async function condemn(
   moment: TurnMoment,
 ): Promise<{ actions: Decided; events: EventsDecided }> {
   const letter: DeadLetter = { p: suspect.p, actionId: null, reason: 'crash', error: ERROR, body: null }
-  const actions: Decided = { transitions: [], applied: [], waiting: [], broken: [] }
+  const actions = nothingDecided()
   const events = noEvents([])
   for (const event of loaded.events) await passOver(tx, event, letter)
   const [subject] = loaded.subjects

@@ -7,11 +7,12 @@ import {
 } from '../../actors/action.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
 import type { DueFact } from '../ledger/facts-waiting.ts'
-import type { Step, Transition } from '../ledger/transitions.ts'
+import type { TakenStep, Transition } from '../ledger/transitions.ts'
 import type { Loaded, Subject } from './load.ts'
+import { type Listeners, type Telling, tellTransition } from './tell.ts'
 
 /** What a turn decided about actions; pure values, nothing of it has happened yet. */
-export interface Decided {
+export interface Decided extends Telling {
   transitions: Transition[]
   /** Facts that have been heard, whether they changed something or not. */
   applied: DueFact[]
@@ -21,11 +22,21 @@ export interface Decided {
   broken: DeadLetter[]
 }
 
-/** The turn's clock in ms, and chance from 0 up to 1, another one for each message. */
-export interface TurnMoment {
+/** The turn's clock in ms, chance from 0 up to 1, another one for each message, and who is told of what happens. */
+export interface TurnMoment extends Listeners {
   now: number
   chance(): number
 }
+
+/** Nothing decided yet. */
+export const nothingDecided = (): Decided => ({
+  transitions: [],
+  applied: [],
+  waiting: [],
+  broken: [],
+  notifications: [],
+  notices: [],
+})
 
 /** A message with what history is to keep of it. */
 interface Told {
@@ -37,22 +48,28 @@ const ORDER: DueFact['kind'][] = ['result', 'outcome', 'pulled', 'cancel', 'retr
 
 /** Decides about every action of a turn, each by itself: one that breaks does not stop the others. */
 export function decideActions(loaded: Pick<Loaded, 'subjects' | 'strayFacts'>, moment: TurnMoment): Decided {
-  const decided: Decided = { transitions: [], applied: [...loaded.strayFacts], waiting: [], broken: [] }
+  const decided: Decided = { ...nothingDecided(), applied: [...loaded.strayFacts] }
   for (const subject of loaded.subjects) {
     const { now: heard, later } = partition(subject)
     decided.applied.push(...heard)
     if (later.length > 0) decided.waiting.push(subject.row.id)
     const transition = fold(subject, messages(subject, heard), moment, decided)
-    if (transition !== null) decided.transitions.push(transition)
+    keep(decided, subject, transition, moment)
   }
   return decided
 }
 
+function keep(decided: Decided, subject: Subject, transition: Transition | null, moment: TurnMoment): void {
+  if (transition === null) return
+  decided.transitions.push(transition)
+  tellTransition(decided, subject, transition, moment, moment.now)
+}
+
 /** An action fails for what could not be written about it; everything that it was told is heard by that. */
 export function decideBroken(subject: Subject, letter: DeadLetter, moment: TurnMoment): Decided {
-  const decided: Decided = { transitions: [], applied: subject.facts, waiting: [], broken: [letter] }
+  const decided: Decided = { ...nothingDecided(), applied: subject.facts, broken: [letter] }
   const transition = fold(subject, [{ message: { kind: 'internal' }, detail: null }], moment, decided)
-  if (transition !== null) decided.transitions.push(transition)
+  keep(decided, subject, transition, moment)
   return decided
 }
 
@@ -111,7 +128,7 @@ function fold(
   decided: Decided,
 ): Transition | null {
   const { row } = subject
-  const steps: Step[] = []
+  const steps: TakenStep[] = []
   let state = row.state
   for (const { message, detail } of told) {
     const next = hear(subject, state, message, moment, decided)
@@ -124,6 +141,7 @@ function fold(
       to: next.status,
       attempt: next.attempt,
       detail,
+      after: next,
     })
     state = next
   }

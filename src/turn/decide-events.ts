@@ -10,6 +10,7 @@ import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
 import { type Hearing, hearEvent, peopleDraft, type ToldEvent } from './hear-events.ts'
 import type { Loaded } from './load.ts'
+import { type Listeners, tellEvent } from './tell.ts'
 
 /** Most actions that one turn inserts; events beyond stay unread, since the mark stops before them. */
 const INSERTS_A_TURN = 2_000
@@ -17,6 +18,7 @@ const INSERTS_A_TURN = 2_000
 /** What deciding about events needs beside what was loaded. */
 export interface Deciding extends Hearing {
   rules: RuleBook
+  listeners: Listeners
 }
 
 /** What a turn decided about events: what to insert, what became of people, and how far each partition was read. */
@@ -35,12 +37,11 @@ export function noEvents(more: number[]): EventsDecided {
   return { actions: [], decisions: [], people: [], passed: [], erasures: [], marks: [], more }
 }
 
-export function decidingBy({
-  rules,
-  clock,
-  partitions,
-}: Pick<Engine, 'rules' | 'clock' | 'partitions'>): Deciding {
-  return { rules, newId: clock.newId, partitions }
+export function decidingBy(
+  { rules, clock, partitions }: Pick<Engine, 'rules' | 'clock' | 'partitions'>,
+  listeners: Listeners,
+): Deciding {
+  return { rules, newId: clock.newId, partitions, listeners }
 }
 
 /** Tells people of every event of a turn and decides on it, each user's in their order, until there is enough to insert. */
@@ -56,7 +57,11 @@ export function decideEvents(loaded: Loaded, deciding: Deciding): EventsDecided 
     }
     const told = hearEvent(event, draft, deciding)
     // What only becomes known asks for nothing.
-    if (told !== null && event.decides) decideOne(event, told, loaded, deciding, decided)
+    if (told !== null && event.decides) {
+      decideOne(event, told, loaded, deciding, decided)
+      if (!loaded.inShadow.has(event.tenant))
+        decided.actions.push(...tellEvent(event, told, deciding.listeners))
+    }
     marks.set(event.p, { p: event.p, xid: event.xid, seq: event.seq })
   }
   const { writes, passed, erasures } = draft

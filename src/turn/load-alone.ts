@@ -34,6 +34,8 @@ export async function loadAlone(
     people: await peopleOf(tx, events),
     moreEvents: [],
     moreFacts: false,
+    notices: [],
+    moreNotices: false,
     types: suspect.isCondemned ? new Map() : await typesFor(engine, events),
     inShadow: shadowOf(engine, events),
   }

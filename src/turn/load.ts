@@ -2,6 +2,7 @@ import type { Allowance } from '../../actors/leave.ts'
 import type { Person } from '../../actors/person.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact } from '../ledger/facts-waiting.ts'
+import type { StoredNotice } from '../ledger/notices.ts'
 import { personKey } from '../ledger/person-key.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
@@ -16,6 +17,7 @@ import type { TurnTx } from './ports.ts'
 const FACTS_A_TURN = 256
 const OVERDUE_A_PARTITION = 100
 const EVENTS_A_TURN = 256
+const NOTICES_A_TURN = 128
 
 /** One action and everything that it is told in this turn. */
 export interface Subject {
@@ -48,6 +50,9 @@ export interface Loaded {
   moreFacts: boolean
   /** The active types of each tenant, by name: what the rules of these events may ask for. */
   types: Map<string, Map<string, RegisteredType>>
+  /** What endpoints are still to be told of. */
+  notices: StoredNotice[]
+  moreNotices: boolean
   /** Tenants of these events for which is decided without sending. */
   inShadow: Set<string>
 }
@@ -61,6 +66,7 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
   const { events, moreEvents } = await loadEvents(tx, work.events)
   const types = await typesFor(engine, events)
   const strayFacts = facts.filter((fact) => !subjects.has(fact.actionId))
+  const notices = work.isTick ? await tx.notices(work.partitions, NOTICES_A_TURN) : []
   return {
     subjects: [...subjects.values()],
     asking,
@@ -71,6 +77,8 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
     moreEvents,
     moreFacts: facts.length >= FACTS_A_TURN,
     types,
+    notices,
+    moreNotices: notices.length >= NOTICES_A_TURN,
     inShadow: shadowOf(engine, events),
   }
 }

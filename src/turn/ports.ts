@@ -3,10 +3,13 @@ import type { Person } from '../../actors/person.ts'
 import type { SendCall, Target } from '../dispatch/client.ts'
 import type { OpenedBreaker, SharedBreaker } from '../ledger/breakers.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
+import type { RegisteredEndpoint } from '../ledger/endpoint-registry.ts'
 import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact, ResultFact } from '../ledger/facts-waiting.ts'
+import type { NewAction } from '../ledger/insert-actions.ts'
 import type { DueAction, LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { LeaveWrites } from '../ledger/leaves.ts'
+import type { NoticeWrites, StoredNotice } from '../ledger/notices.ts'
 import type { PersonKey } from '../ledger/person-key.ts'
 import type { RefusalChanges } from '../ledger/refusals.ts'
 import type { ActionRow } from '../ledger/rows.ts'
@@ -54,6 +57,10 @@ export interface TurnTx {
   people(keys: readonly PersonKey[]): Promise<Map<string, Person>>
   /** What these types use of their limits, locked until the turn ends; permits of `except` do not count. */
   allowances(types: readonly string[], except: readonly string[]): Promise<Map<string, Allowance>>
+  /** What endpoints are still to be told of, oldest first. */
+  notices(partitions: readonly number[], limit: number): Promise<StoredNotice[]>
+  /** Takes what was told out of the notices, and inserts the notifications. */
+  writeNotices(writes: NoticesTold): Promise<void>
   /** Throws `VersionMismatch` where a version was not as expected. */
   writeActions(decided: ActionWrites): Promise<void>
   writeEvents(decided: EventWrites): Promise<void>
@@ -67,6 +74,9 @@ export interface TurnTx {
   /** Runs `body` so that bad data in it undoes nothing else; gives the refusal, or null where there was none. */
   trying(body: () => Promise<unknown>): Promise<Error | null>
 }
+
+/** What became of notices in a turn. */
+export type NoticesTold = Pick<NoticeWrites, 'left' | 'done'> & { notifications: readonly NewAction[] }
 
 /** A connection whose end frees the worker's lock. Every call is a transaction of its own. */
 export interface OwnershipSession {
@@ -119,13 +129,17 @@ export interface Sender {
   send(call: SendCall): void
 }
 
-/** The action types in use, kept fresh beside the engine. */
+/** The action types and endpoints in use, kept fresh beside the engine. */
 export interface TypesInUse {
   /** The type as last read; undefined where this process has not loaded it. */
   cached(id: string): RegisteredType | undefined
   byIds(ids: Iterable<string>): Promise<Map<string, RegisteredType>>
   /** The active types of a tenant with these names. */
   byNames(tenant: string, names: Iterable<string>): Promise<Map<string, RegisteredType>>
+  /** The endpoints of a tenant that are told of what happens. */
+  endpointsOf(tenant: string): readonly RegisteredEndpoint[]
+  /** Makes sure that no endpoint is missed that was there `ms` ago. */
+  followEndpoints(ms: number): Promise<void>
   /** Whether what is cached is known to be no older than `ms`. */
   isFresh(ms: number): boolean
 }

@@ -1,9 +1,9 @@
-import type { AttemptResult } from '../../actors/action.ts'
+import type { AttemptResult, WithheldReason } from '../../actors/action.ts'
 import { distanceMs } from '../../actors/leave.ts'
-import { type Withheld, withheld } from '../../actors/permissions.ts'
+import { withheld } from '../../actors/permissions.ts'
 import { isTrouble } from '../dispatch/breaker.ts'
 import type { SendAnswer, Target } from '../dispatch/client.ts'
-import { dispatchBody } from '../dispatch/request.ts'
+import { FORMS, type Form, type Message } from '../dispatch/request.ts'
 import { signDispatch } from '../dispatch/signing.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
@@ -43,15 +43,20 @@ export function pump(engine: Engine): void {
   }
 }
 
-/** Why the user does not allow this action now; null where it is allowed. */
-function whyWithheld(engine: Engine, { permissions }: HeldAction, type: RegisteredType): Withheld | null {
-  if (permissions === null) return null
+/** Why this action is not to be sent at all, though it is due; null where it is. */
+function whyWithheld(
+  engine: Engine,
+  { permissions }: HeldAction,
+  type: RegisteredType,
+): WithheldReason | null {
+  if (type.withheldAs !== null) return type.withheldAs
+  if (permissions === null || !type.heedsUser) return null
   const now = engine.clock.wallMs() + engine.clockOffsetMs
   return withheld(permissions, { channel: type.channel, action: type.name, now })
 }
 
-/** What its user does not allow is not sent: the next turn ends it, as it would with a result. */
-function withhold(engine: Engine, action: HeldAction, type: RegisteredType, reason: Withheld): void {
+/** What is withheld is not sent: the next turn ends it, as it would with a result. */
+function withhold(engine: Engine, action: HeldAction, type: RegisteredType, reason: WithheldReason): void {
   engine.lanes.done(action, false)
   engine.held.answered(action)
   engine.agenda.addResult({
@@ -78,7 +83,8 @@ function mayLeaveLane(engine: Engine, action: HeldAction): boolean {
   if (engine.ownership.isSuspect(action.p) && !engine.oneByOne.hasRoom) return false
   if (engine.tenants.sendingOf(action.row.tenant) !== 'on') return false
   const type = engine.registry.cached(action.row.type)
-  return type === undefined || engine.breakers.allows(type)
+  if (type === undefined || type.withheldAs !== null) return true
+  return !type.isPaused && engine.breakers.allows(type)
 }
 
 function leaveOut(engine: Engine, action: HeldAction): void {
@@ -187,7 +193,7 @@ function isStillDue(engine: Engine, action: HeldAction): boolean {
 function post(engine: Engine, action: HeldAction, type: RegisteredType): void {
   const attempt = action.row.state.attempt + 1
   const nowMs = engine.clock.wallMs()
-  const body = dispatchBody({ ...action.row, typeName: type.name }, nowMs)
+  const { id, body } = FORMS[type.form].message({ ...action.row, typeName: type.name }, nowMs)
   action.place = 'on-wire'
   action.wireUntil = engine.clock.monotonicMs() + type.timeoutMs
   action.leaveUntil = null
@@ -195,16 +201,18 @@ function post(engine: Engine, action: HeldAction, type: RegisteredType): void {
   engine.client.send({
     target: targetOf(engine, type),
     body,
-    headers: signDispatch({
-      body,
-      secret: type.secret,
-      actionId: action.id,
-      nowMs,
-      headerPrefix: engine.headerPrefix,
-    }),
+    headers: headersOf(engine, type, { id, body }, nowMs),
     timeoutMs: type.timeoutMs,
     onDone: (answer) => answered(engine, action, attempt, answer),
   })
+}
+
+function headersOf(engine: Engine, type: RegisteredType, { id, body }: Message, nowMs: number): string[] {
+  const { secret, previous, headers } = type
+  const previousSecret = previous !== null && nowMs < previous.until ? previous.secret : null
+  const { headerPrefix } = engine
+  const signed = signDispatch({ body, secret, previousSecret, actionId: id, nowMs, headerPrefix })
+  return headers.length === 0 ? signed : [...signed, ...headers]
 }
 
 const targets = new WeakMap<RegisteredType, Target>()
@@ -220,10 +228,11 @@ function targetOf(engine: Engine, type: RegisteredType): Target {
 
 function answered(engine: Engine, action: HeldAction, attempt: number, answer: SendAnswer): void {
   engine.lanes.done(action, answer.kind === 'failed' && answer.reason === 'timeout')
+  const form = FORMS[engine.registry.cached(action.row.type)?.form ?? 'action']
   const result = {
     held: action,
     attempt,
-    result: attemptResult(answer),
+    result: attemptResult(answer, form),
     detail: attemptDetail(answer),
     at: engine.clock.monotonicMs(),
   }
@@ -245,14 +254,22 @@ function tellBreaker(engine: Engine, action: HeldAction, answer: SendAnswer): vo
   engine.breakers.heard(type, !isTrouble(answer.kind === 'answered' ? answer.status : null))
 }
 
-/** What an answer means to the state machine: every non-2xx may be tried again, a refused address never. */
-export function attemptResult(answer: SendAnswer): AttemptResult {
+/**
+ * What an answer means to the state machine: every non-2xx may be tried again, a refused address never, nor where nobody
+ * is there any more.
+ */
+export function attemptResult(answer: SendAnswer, form: Form = FORMS.action): AttemptResult {
   if (answer.kind === 'failed') {
     const permanent = answer.reason === 'refused_address'
     return { kind: 'failed', permanent, retryAfterMs: null, unresolved: answer.wasSent }
   }
   if (answer.status >= 200 && answer.status < 300) return { kind: 'delivered' }
-  return { kind: 'failed', permanent: false, retryAfterMs: answer.retryAfterMs, unresolved: false }
+  return {
+    kind: 'failed',
+    permanent: form.isGone(answer.status),
+    retryAfterMs: answer.retryAfterMs,
+    unresolved: false,
+  }
 }
 
 function attemptDetail(answer: SendAnswer): Record<string, unknown> {

@@ -22,6 +22,7 @@ export function settle(engine: Engine, work: Work, report: TurnReport): void {
   settleLeaves(engine, work, report)
   for (const id of report.actions.waiting) engine.waitingOnWire.add(id)
   engine.nudger.nudge(newWork(report))
+  if (report.moreNotices) engine.agenda.tick()
   if (report.moreFacts) for (const p of work.facts) engine.agenda.hintFacts(p)
   if (report.events.more.length > 0)
     engine.clock.after(EVENTS_AGAIN_MS, () => hintEvents(engine, report.events.more))
@@ -77,7 +78,8 @@ function follow(engine: Engine, transition: Transition): void {
 /** New actions are found by their owners' loads, and so is what partitions tell each other; each lane is named once. */
 function newWork(report: TurnReport): Nudge[] {
   const lanes = new Map<string, Nudge>()
-  for (const { p, lane, test, shadow } of report.events.actions) {
+  const made = [report.events.actions, report.actions.notifications, report.told.notifications].flat()
+  for (const { p, lane, test, shadow } of made) {
     if (!test && !shadow) lanes.set(`${p} ${lane}`, { kind: 'lane', p, lane })
   }
   const told = new Set(report.events.passed.map(({ p }) => p))

@@ -11,9 +11,13 @@ import { disown, type OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
 import { type Loaded, load, type Subject } from './load.ts'
 import { loadAlone } from './load-alone.ts'
-import type { TurnTx } from './ports.ts'
+import type { NoticesTold, TurnTx } from './ports.ts'
 import { settle } from './settle.ts'
+import { type Listeners, tellNotices } from './tell.ts'
 import { writeSingly } from './write-singly.ts'
+
+/** An endpoint that was there this long ago is told of everything. */
+const ENDPOINTS_MS = 1_000
 
 const isSendable = (status: Status) => status === 'pending' || status === 'retrying'
 
@@ -25,10 +29,14 @@ export interface TurnReport {
   actions: Decided
   events: EventsDecided
   leaves: LeavesDecided
+  /** What was still to be told, as far as this turn told it. */
+  told: NoticesTold
   /** When the turn began, by the monotonic clock. */
   startedAt: number
   /** More facts wait than this turn took. */
   moreFacts: boolean
+  /** More is to be told than this turn did. */
+  moreNotices: boolean
   /** Actions that were kept out of the lanes while they were decided on. */
   reserved: readonly Subject[]
 }
@@ -45,6 +53,7 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
   const startedAt = engine.clock.monotonicMs()
   const attempted = new Set<string>()
   try {
+    await engine.registry.followEndpoints(ENDPOINTS_MS)
     const end = await engine.ledger.inTurn(engine.ownership.id, async (tx, fence): Promise<TurnReport> => {
       engine.clockOffsetMs = fence.now - engine.clock.wallMs()
       const mine = disown(engine, work, owned, fence)
@@ -54,10 +63,13 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
       const leaves = decideLeaves(loaded, actions.transitions, fence.now)
       for (const { id } of leaves.claims) engine.unsent.add(id)
       await writeLeaves(tx, leaves)
+      const told = await tellWaiting(engine, tx, loaded)
       const reserved = loaded.subjects.filter(
         ({ isReserved, row }) => isReserved && isSendable(row.state.status),
       )
-      return { actions, events, leaves, startedAt, moreFacts: loaded.moreFacts, reserved }
+      const moreNotices = loaded.moreNotices || told.left.length > 0 || actions.notices.length > 0
+      const { moreFacts } = loaded
+      return { actions, events, leaves, told, startedAt, moreFacts, moreNotices, reserved }
     })
     if (end.kind === 'buried') return 'buried'
     // Committed: only now may anything follow from it.
@@ -89,14 +101,29 @@ async function decideAndWrite(
   tx: TurnTx,
   { loaded, care, alone, fence }: Decidable,
 ): Promise<{ actions: Decided; events: EventsDecided }> {
-  const moment = { now: fence.now, chance: engine.clock.chance }
+  const moment = { now: fence.now, chance: engine.clock.chance, ...listenersOf(engine) }
   if (alone?.isCondemned === true) return condemn(tx, loaded, alone, moment)
   if (care === 'singly') return writeSingly(engine, tx, loaded, moment)
   const actions = decideActions(loaded, moment)
-  const events = decideEvents(loaded, decidingBy(engine))
+  const events = decideEvents(loaded, decidingBy(engine, moment))
   await tx.writeActions(actions)
   await tx.writeEvents(events)
   return { actions, events }
+}
+
+function listenersOf({ registry, clock }: Engine): Listeners {
+  return {
+    endpointsOf: (tenant) => registry.endpointsOf(tenant),
+    endpoint: (id) => registry.cached(id),
+    newId: clock.newId,
+  }
+}
+
+/** What one turn could not tell all that wanted to hear of it, the next ones do. */
+async function tellWaiting(engine: Engine, tx: TurnTx, { notices }: Loaded): Promise<NoticesTold> {
+  const told = tellNotices(notices, listenersOf(engine))
+  if (notices.length > 0) await tx.writeNotices(told)
+  return told
 }
 
 async function writeLeaves(tx: TurnTx, leaves: LeavesDecided): Promise<void> {

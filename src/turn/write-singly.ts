@@ -1,7 +1,13 @@
 import type { DeadLetter } from '../ledger/dead-letters.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import { personKey } from '../ledger/person-key.ts'
-import { type Decided, decideActions, decideBroken, type TurnMoment } from './decide-actions.ts'
+import {
+  type Decided,
+  decideActions,
+  decideBroken,
+  nothingDecided,
+  type TurnMoment,
+} from './decide-actions.ts'
 import { type Deciding, decideEvents, decidingBy, type EventsDecided, noEvents } from './decide-events.ts'
 import type { Engine } from './engine.ts'
 import type { Loaded, Subject } from './load.ts'
@@ -17,11 +23,11 @@ export async function writeSingly(
   loaded: Loaded,
   moment: TurnMoment,
 ): Promise<{ actions: Decided; events: EventsDecided }> {
-  const actions: Decided = { transitions: [], applied: [], waiting: [], broken: [] }
+  const actions = nothingDecided()
   for (const subject of loaded.subjects) add(actions, await writeAction(tx, subject, moment))
   await tx.markApplied(loaded.strayFacts)
   const events = noEvents(loaded.moreEvents)
-  const deciding = decidingBy(engine)
+  const deciding = decidingBy(engine, moment)
   for (const event of loaded.events) await writeEvent(deciding, tx, loaded, event, events)
   return { actions, events }
 }
@@ -31,6 +37,8 @@ function add(all: Decided, one: Decided): void {
   all.applied.push(...one.applied)
   all.waiting.push(...one.waiting)
   all.broken.push(...one.broken)
+  all.notifications.push(...one.notifications)
+  all.notices.push(...one.notices)
 }
 
 const aloneWith = (subject: Subject) => ({ subjects: [subject], strayFacts: [] })
@@ -59,7 +67,7 @@ export async function failAction(
   const broken = decideBroken(subject, letter, moment)
   if ((await tx.trying(() => tx.writeActions(broken))) === null) return broken
   // Not even that can be written: it must not be looked at again, or it would be sent for ever.
-  const parked: Decided = { transitions: [], applied: subject.facts, waiting: [], broken: [letter] }
+  const parked: Decided = { ...nothingDecided(), applied: subject.facts, broken: [letter] }
   await tx.writeActions(parked)
   await tx.stopTimers(subject.row)
   return parked

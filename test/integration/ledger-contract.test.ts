@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { ActionState } from '../../actors/action.ts'
 import { SLEEP_LANE } from '../../src/ledger/timers.ts'
-import type { Step, Transition } from '../../src/ledger/transitions.ts'
+import type { TakenStep, Transition } from '../../src/ledger/transitions.ts'
 import { VersionMismatch } from '../../src/ledger/version-mismatch.ts'
 import type { OwnershipSession, TurnTx } from '../../src/turn/ports.ts'
 import { modelUnderTest } from '../sim/model-under-test.ts'
@@ -17,7 +17,7 @@ const id = (n: number) => `ea_${String(n).padStart(26, '0')}`
 function retrying(
   before: ActionState & { id?: string },
   nextAt: number,
-): { next: ActionState; steps: Step[] } {
+): { next: ActionState; steps: TakenStep[] } {
   const next: ActionState = {
     ...before,
     status: 'retrying',
@@ -25,13 +25,14 @@ function retrying(
     attempt: before.attempt + 1,
     nextAt,
   }
-  const step: Step = {
+  const step: TakenStep = {
     version: next.version,
     kind: 'result',
     from: before.status,
     to: 'retrying',
     attempt: next.attempt,
     detail: { http_status: 503 },
+    after: next,
   }
   return { next, steps: [step] }
 }
@@ -81,7 +82,24 @@ for (const [name, make] of [
       )
     const turn = <T>(worker: string, body: (tx: TurnTx) => Promise<T>) =>
       under.ledger.inTurn(worker, (tx) => body(tx))
-    const nothing = { broken: [], applied: [] }
+    const notification = (n: number) => ({
+      id: id(n),
+      tenant: '00000000-0000-0000-0000-000000000001',
+      type: 'we_contract',
+      userId: 'u1',
+      parameters: '{"id":"evt_1","body":{}}',
+      reasoning: null,
+      confidence: null,
+      origin: 'event:custom.told',
+      test: false,
+      shadow: false,
+      lane: '7',
+      p: 1,
+      scheduledAt: null,
+      expiresAt: null,
+      expiresAfterMs: 60_000,
+    })
+    const nothing = { broken: [], applied: [], notifications: [], notices: [] }
     const transition = async (n: number, nextAt: number, before?: ActionState): Promise<Transition> => {
       const state = before ?? (await under.state(id(n)))
       return { id: id(n), p: 1, lane: '7', before: state, ...retrying(state, nextAt) }
@@ -166,8 +184,60 @@ for (const [name, make] of [
           attempt: 1,
           nextAt,
         })
-        expect(await under.history(id(1))).to.deep.equal(moved.steps)
+        expect(await under.history(id(1))).to.deep.equal(
+          moved.steps.map(({ after: _after, ...step }) => step),
+        )
         expect(await under.timers(id(1))).to.deep.equal([nextAt])
+      })
+
+      it('inserts what endpoints are told with the transition, and not without it', async () => {
+        const { worker } = await live()
+        await insert({ n: 1 })
+        const before = await under.state(id(1))
+        const moved = await transition(1, before.nextAt! + 5_000)
+        const told = (n: number) => [notification(n)]
+        await turn(worker, (tx) =>
+          tx.writeActions({ ...nothing, transitions: [moved], notifications: told(2) }),
+        )
+        expect((await under.state(id(2))).status).to.equal('pending')
+        const again = await turn(worker, (tx) =>
+          tx.writeActions({ ...nothing, transitions: [moved], notifications: told(3) }),
+        ).catch((error: unknown) => error)
+        expect(again).to.be.instanceOf(VersionMismatch)
+        expect(await under.state(id(3)).catch(() => 'none')).to.equal('none')
+      })
+
+      it('keeps notices for their partition until all that want to hear of them were told', async () => {
+        const { worker } = await live()
+        const notice = (n: number, p: number) => ({
+          p,
+          id: `evt_${n}`,
+          type: 'custom.told',
+          tenant: '00000000-0000-0000-0000-000000000001',
+          userId: 'u1',
+          at: 1_800_000_000_123,
+          data: { n },
+          endpoints: n === 1 ? ['we_1', 'we_2'] : null,
+        })
+        const notices = [notice(1, 1), notice(2, 2), notice(3, 1)]
+        await turn(worker, (tx) => tx.writeActions({ ...nothing, transitions: [], notices }))
+        const read = async (partitions: number[], limit = 10) => {
+          const end = await turn(worker, (tx) => tx.notices(partitions, limit))
+          return end.kind === 'committed' ? end.value : []
+        }
+        const plain = ({ seq: _seq, ...rest }: { seq: string }) => rest
+        expect((await read([1])).map(plain)).to.deep.equal([notices[0], notices[2]])
+        expect((await read([1, 2], 2)).map(({ id }) => id)).to.deep.equal(['evt_1', 'evt_2'])
+        const [first, , third] = await read([1, 2])
+        const left = [{ seq: first!.seq, endpoints: ['we_2'] }]
+        await turn(worker, (tx) =>
+          tx.writeNotices({ notifications: [notification(4)], left, done: [third!.seq] }),
+        )
+        expect((await read([1, 2])).map(({ id, endpoints }) => [id, endpoints])).to.deep.equal([
+          ['evt_1', ['we_2']],
+          ['evt_2', null],
+        ])
+        expect((await under.state(id(4))).status).to.equal('pending')
       })
 
       it('writes nothing at all where one row has another version than was expected', async () => {

@@ -1,4 +1,6 @@
 import { ARROWS, type Status } from '../../actors/action.ts'
+import { noticeId } from '../../actors/notify.ts'
+import { unpacked } from '../../src/dispatch/request.ts'
 import { SLEEP_LANE } from '../../src/ledger/timers.ts'
 import type { Step, Transition } from '../../src/ledger/transitions.ts'
 import { timersOf } from './lanes-model.ts'
@@ -6,7 +8,7 @@ import type { Machine } from './machine.ts'
 import type { Reaction } from './plan.ts'
 import type { Postgres, Written } from './postgres.ts'
 import { type StoredAction, type Tables, timerKey } from './tables.ts'
-import { MAX_IN_FLIGHT, PARTITIONS, RATE } from './types.ts'
+import { ENDPOINTS, MAX_IN_FLIGHT, PARTITIONS, RATE } from './types.ts'
 import type { World } from './world.ts'
 
 /** One POST as the receivers saw it. */
@@ -167,6 +169,7 @@ export class Auditor {
     this.#peopleKnowTheirEvents()
     this.#historyHasNoGaps()
     this.#timersMatch()
+    this.#everyoneIsTold()
     for (const fact of postgres.tables.facts.values())
       if (!fact.applied) this.breach(1, `the ${fact.kind} of ${fact.actionId} is never heard`)
     for (const letter of postgres.tables.deadLetters.values())
@@ -237,6 +240,34 @@ export class Auditor {
       if (versions.some((version, i) => version !== i + 1) || versions.length !== row.state.version)
         this.breach(5, `${id} is at version ${row.state.version} with history ${versions.join(', ')}`)
     }
+  }
+
+  /** Each step of an action and each event is told once to each endpoint that wants to hear of it, and nothing else is. */
+  #everyoneIsTold(): void {
+    const { actions, history, events, notices } = this.#options.postgres.tables
+    const isNotification = (type: string) => ENDPOINTS.some(({ id }) => id === type)
+    const happened = [...actions.values()]
+      .filter(({ row }) => !isNotification(row.type))
+      .flatMap(({ row: { id } }) =>
+        (history.get(id) ?? []).map(({ to, version }) => ({
+          type: `external_action.${to}`,
+          id: noticeId(id, version),
+        })),
+      )
+    for (const { id, kind, type } of events.values())
+      if (kind === 'event') happened.push({ type, id: `evt_${id.slice(3)}` })
+    const expected = new Set(
+      happened.flatMap(({ type, id }) =>
+        ENDPOINTS.filter((endpoint) => endpoint.wants(type)).map((endpoint) => `${endpoint.id} ${id}`),
+      ),
+    )
+    for (const { row } of actions.values()) {
+      if (!isNotification(row.type)) continue
+      const told = `${row.type} ${unpacked(row.parameters).id}`
+      if (!expected.delete(told)) this.breach(8, `${told} is told twice, or did not happen`)
+    }
+    for (const untold of expected) this.breach(8, `${untold} is never told`)
+    for (const { id } of notices.values()) this.breach(8, `${id} is not told to everybody`)
   }
 
   #timersMatch(): void {

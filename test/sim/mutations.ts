@@ -143,6 +143,19 @@ export const MUTATIONS: readonly Mutation[] = [
     ledger: [patch('src/ledger/workers.ts', 'a.next_at < now() + x.ms', 'a.next_at > now() + x.ms')],
   },
   {
+    guard: 'what is told is written with what happened',
+    engine: [
+      patch(
+        'test/sim/turn-model.ts',
+        'await this.#ask([], () => insertActions(this.#postgres, this.#transaction, notifications))',
+        'if (this.#postgres.world.random.next() < 0.9) await this.#ask([], () => insertActions(this.#postgres, this.#transaction, notifications))',
+      ),
+    ],
+    ledger: [
+      patch('src/ledger/turn-transaction.ts', 'await insertActions(this.client, decided.notifications)', ''),
+    ],
+  },
+  {
     guard: 'events wait for older transactions',
     engine: [
       patch('test/sim/turn-model.ts', 'isReady: event.xid < this.#postgres.oldestXid', 'isReady: true'),

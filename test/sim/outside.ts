@@ -3,11 +3,14 @@ import type { Sender } from '../../src/turn/ports.ts'
 import type { Auditor, Post } from './auditor.ts'
 import type { Machine } from './machine.ts'
 import type { Reaction } from './plan.ts'
+import { ENDPOINTS } from './types.ts'
 import type { World } from './world.ts'
 
 export interface OutsideOptions {
   world: World
   auditor(): Auditor
+  /** The action by which an endpoint is told of an event. */
+  notificationOf(endpoint: string, event: string): string
   /** What the receiver makes of the `n`-th POST of an action, counting from 0. */
   reactionOf(action: string, n: number): Reaction
   /** A receiver has acted on an action for the first time. */
@@ -37,11 +40,11 @@ export class Outside {
 
   #send(machine: Machine, worker: string, call: SendCall): void {
     const { world, auditor, reactionOf } = this.#options
-    const { action_id: action, action_type: type } = JSON.parse(call.body) as Record<string, string>
-    const n = this.#counts.get(action!) ?? 0
-    this.#counts.set(action!, n + 1)
-    const reaction = reactionOf(action!, n)
-    const post: Post = { action: action!, type: type!, machine, at: world.now, end: null, reaction }
+    const { action, type } = this.#sent(call)
+    const n = this.#counts.get(action) ?? 0
+    this.#counts.set(action, n + 1)
+    const reaction = reactionOf(action, n)
+    const post: Post = { action, type, machine, at: world.now, end: null, reaction }
     auditor().posted(post, worker)
     const startedAt = machine.clock.monotonicMs()
     let isDone = false
@@ -57,6 +60,14 @@ export class Outside {
       done((latencyMs) => failed('timeout', latencyMs, true)),
     )
     this.#react(post, (answer) => machine.deliver(() => done(answer)))
+  }
+
+  /** Which action this is, and of which type. */
+  #sent({ target, body }: SendCall): { action: string; type: string } {
+    const said = JSON.parse(body) as Record<string, string>
+    const endpoint = ENDPOINTS.find(({ url }) => url === target.origin)
+    if (endpoint === undefined) return { action: said.action_id!, type: said.action_type! }
+    return { action: this.#options.notificationOf(endpoint.id, said.id!), type: endpoint.id }
   }
 
   #react(post: Post, answer: (made: (latencyMs: number) => SendAnswer) => void): void {

@@ -1,3 +1,4 @@
+import { unpacked } from '../../src/dispatch/request.ts'
 import type { Log } from '../../src/log.ts'
 import type { Nudge } from '../../src/mailbox/nudge.ts'
 import { Worker } from '../../src/turn/worker.ts'
@@ -8,8 +9,8 @@ import { Outside } from './outside.ts'
 import { BUSY_MS, type Fault, type Plan, type PlannedAction } from './plan.ts'
 import { Postgres } from './postgres.ts'
 import { Redis } from './redis.ts'
-import type { Tables } from './tables.ts'
-import { BEAT_MS, PARTITIONS, RULES, TYPES, WIRE_MAX } from './types.ts'
+import type { StoredAction, Tables } from './tables.ts'
+import { BEAT_MS, ENDPOINTS, PARTITIONS, RULES, TYPES, WIRE_MAX } from './types.ts'
 import { Web } from './web.ts'
 import { World } from './world.ts'
 
@@ -68,7 +69,8 @@ export class Simulation {
     this.#outside = new Outside({
       world: this.#world,
       auditor: () => this.#auditor,
-      reactionOf: (action, n) => this.#planned.get(action)?.reactions[n] ?? this.#usual(action),
+      notificationOf: (endpoint, event) => this.#notificationOf(endpoint, event),
+      reactionOf: (action, n) => this.#planned.get(action)?.reactions[n] ?? this.#usual(action, n),
       onActed: (action) => this.#acted(action),
     })
     this.#web = new Web(
@@ -179,10 +181,17 @@ export class Simulation {
   }
 
   /** A receiver that nobody planned: it is well, but the one that is flooded never answers. */
-  #usual(action: string) {
-    return action.startsWith('ea_f')
-      ? ({ kind: 'silent', acts: false } as const)
-      : ({ kind: 'ok', afterMs: 5 } as const)
+  #usual(action: string, n: number) {
+    if (action.startsWith('ea_f')) return { kind: 'silent', acts: false } as const
+    // Endpoints are told at the second try, now and then.
+    if (n === 0 && action.endsWith('7')) return { kind: 'busy', afterMs: 5 } as const
+    return { kind: 'ok', afterMs: 5 } as const
+  }
+
+  /** The action by which an endpoint is told of an event; where the ledger has forgotten it, its own name. */
+  #notificationOf(endpoint: string, event: string): string {
+    const isIt = ({ row }: StoredAction) => row.type === endpoint && unpacked(row.parameters).id === event
+    return [...this.#postgres.tables.actions.values()].find(isIt)?.row.id ?? `${endpoint} ${event}`
   }
 
   #acted(action: string): void {
@@ -250,9 +259,10 @@ export class Simulation {
   }
 
   #isOver(): boolean {
-    const { actions, facts, events, marks } = this.#postgres.tables
+    const { actions, facts, events, marks, notices } = this.#postgres.tables
     return (
       this.#acceptances === 0 &&
+      notices.size === 0 &&
       [...events.values()].every(({ p, xid, seq }) => isRead(marks.get(p)!, xid, seq)) &&
       [...facts.values()].every(({ applied }) => applied) &&
       [...actions.values()].every(({ row }) => row.state.deadline === null && row.state.nextAt === null)
@@ -263,12 +273,16 @@ export class Simulation {
 const isRead = (mark: { xid: number; seq: number }, xid: number, seq: number): boolean =>
   xid < mark.xid || (xid === mark.xid && seq <= mark.seq)
 
+const IN_USE = new Map([...TYPES, ...ENDPOINTS.map((endpoint) => [endpoint.id, endpoint] as const)])
+
 const REGISTRY = {
-  cached: (id: string) => TYPES.get(id),
+  cached: (id: string) => IN_USE.get(id),
   byIds: async (ids: Iterable<string>) =>
-    new Map([...new Set(ids)].flatMap((id) => (TYPES.has(id) ? [[id, TYPES.get(id)!]] : []))),
+    new Map([...new Set(ids)].flatMap((id) => (IN_USE.has(id) ? [[id, IN_USE.get(id)!]] : []))),
   byNames: async (_tenant: string, names: Iterable<string>) =>
     new Map([...new Set(names)].flatMap((name) => (TYPES.has(name) ? [[name, TYPES.get(name)!]] : []))),
+  endpointsOf: () => ENDPOINTS,
+  followEndpoints: async () => undefined,
   isFresh: () => true,
 }
 

@@ -3,6 +3,7 @@ import type { EventKind } from '../../src/ledger/accept-events.ts'
 import type { DeadLetter } from '../../src/ledger/dead-letters.ts'
 import type { NewDecision } from '../../src/ledger/decisions.ts'
 import type { DueFact } from '../../src/ledger/facts-waiting.ts'
+import type { StoredNotice } from '../../src/ledger/notices.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
 import type { Step } from '../../src/ledger/transitions.ts'
 
@@ -70,6 +71,8 @@ export interface Tables {
   /** By their `personKey`. */
   people: Map<string, Person>
   deadLetters: Map<string, DeadLetter>
+  /** By their sequence: what endpoints are still to be told of. */
+  notices: Map<string, StoredNotice>
   workers: Map<string, { deadAt: number | null }>
   beats: Map<string, number>
   partitions: Map<number, StoredPartition>
@@ -93,6 +96,7 @@ export function emptyTables(partitions: number): Tables {
     decisions: new Map(),
     people: new Map(),
     deadLetters: new Map(),
+    notices: new Map(),
     workers: new Map(),
     beats: new Map(),
     partitions: new Map(numbers.map((p) => [p, { owner: null, crashes: 0, claimedAt: 0, suspect: null }])),

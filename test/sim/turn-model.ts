@@ -5,6 +5,7 @@ import type { Mark, StoredEvent } from '../../src/ledger/events-unread.ts'
 import type { DueFact } from '../../src/ledger/facts-waiting.ts'
 import type { NewAction } from '../../src/ledger/insert-actions.ts'
 import type { LeaveWrites } from '../../src/ledger/leaves.ts'
+import type { StoredNotice } from '../../src/ledger/notices.ts'
 import type { PassedRow } from '../../src/ledger/people.ts'
 import { type PersonKey, personKey } from '../../src/ledger/person-key.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
@@ -13,7 +14,7 @@ import { isBadData } from '../../src/ledger/transaction.ts'
 import type { Transition } from '../../src/ledger/transitions.ts'
 import type { ActionWrites, EventWrites, Fence, TurnEnd } from '../../src/ledger/turn-transaction.ts'
 import { VersionMismatch } from '../../src/ledger/version-mismatch.ts'
-import type { TurnTx } from '../../src/turn/ports.ts'
+import type { NoticesTold, TurnTx } from '../../src/turn/ports.ts'
 import { overdue, stopSend, timersOf } from './lanes-model.ts'
 import type { Machine } from './machine.ts'
 import { Connection, type Locks, type Postgres, PostgresError, type Transaction } from './postgres.ts'
@@ -155,14 +156,45 @@ export class TurnModel implements TurnTx {
     })
   }
 
-  async writeActions({ transitions, broken, applied }: ActionWrites): Promise<void> {
+  async writeActions({ transitions, broken, applied, notifications, notices }: ActionWrites): Promise<void> {
     if (transitions.length > 0)
       await this.#ask(
         transitions.map(({ id }) => [`a:${id}`, 'exclusive'] as const),
         () => this.#writeTransitions(transitions),
       )
+    if (notifications.length > 0)
+      await this.#ask([], () => insertActions(this.#postgres, this.#transaction, notifications))
+    if (notices.length > 0)
+      await this.#ask([], () =>
+        this.#later(() => {
+          for (const notice of notices) {
+            const seq = String(this.#postgres.nextSeq())
+            this.#postgres.tables.notices.set(seq, { ...notice, seq })
+          }
+        }),
+      )
     await this.insertDeadLetters(broken)
     await this.markApplied(applied)
+  }
+
+  notices(partitions: readonly number[], limit: number): Promise<StoredNotice[]> {
+    return this.#ask([], () =>
+      [...this.#postgres.tables.notices.values()]
+        .filter(({ p }) => partitions.includes(p))
+        .sort((a, b) => Number(a.seq) - Number(b.seq))
+        .slice(0, limit),
+    )
+  }
+
+  async writeNotices({ notifications, done, left }: NoticesTold): Promise<void> {
+    await this.#ask([], () => {
+      insertActions(this.#postgres, this.#transaction, notifications)
+      this.#later(() => {
+        const { notices } = this.#postgres.tables
+        for (const seq of done) notices.delete(seq)
+        for (const { seq, endpoints } of left) notices.set(seq, { ...notices.get(seq)!, endpoints })
+      })
+    })
   }
 
   async writeEvents({ actions, decisions, people, passed, marks }: EventWrites): Promise<void> {
@@ -405,6 +437,7 @@ export function insertActions(
       confidence: action.confidence,
       lane: action.lane,
       p: action.p,
+      isMute: action.test || action.shadow,
       claimed: null,
       state: {
         status: 'pending',

@@ -1,4 +1,6 @@
+import { subscription } from '../../actors/event-types.ts'
 import type { RuleBook } from '../../src/documents/rule-book.ts'
+import type { RegisteredEndpoint } from '../../src/ledger/endpoint-registry.ts'
 import type { RegisteredType } from '../../src/ledger/type-registry.ts'
 
 export const TENANT = '00000000-0000-0000-0000-000000000001'
@@ -40,10 +42,16 @@ function simulatedType(name: TypeName): RegisteredType {
     name,
     provider: 'simulated',
     channel: 'simulated',
+    heedsUser: true,
+    form: 'action',
     domain: null,
     active: true,
     url: `http://${name}.example/actions`,
     secret: '00'.repeat(32),
+    previous: null,
+    headers: [],
+    isPaused: false,
+    withheldAs: null,
     lane: LANES[name],
     destination: LANES[name],
     slices: isLimited ? [1] : everywhere,
@@ -67,6 +75,26 @@ function simulatedType(name: TypeName): RegisteredType {
 export const TYPES: ReadonlyMap<string, RegisteredType> = new Map(
   TYPE_NAMES.map((name) => [name, simulatedType(name)]),
 )
+
+function simulatedEndpoint(id: string, lane: string, names: string[] | null): RegisteredEndpoint {
+  return {
+    ...simulatedType('told'),
+    id,
+    name: id,
+    heedsUser: false,
+    form: 'notification',
+    url: `http://${id}.example/`,
+    lane,
+    destination: lane,
+    wants: subscription(names),
+  }
+}
+
+/** One that is told of everything, and one that is told of what goes wrong and of events. */
+export const ENDPOINTS: readonly RegisteredEndpoint[] = [
+  simulatedEndpoint('we_all', '21', null),
+  simulatedEndpoint('we_some', '22', ['external_action.failed', 'external_action.expired', 'custom.*']),
+]
 
 /** Every event asks for one action. */
 export const RULES: RuleBook = {

@@ -20,6 +20,7 @@ const row = (id: string, p = 1, lane = '7') => ({
   confidence: null,
   lane,
   p,
+  isMute: false,
   claimed: null,
   state: accepted(0, 1),
 })

@@ -127,6 +127,7 @@ export function readBack(row: NewAction, type: RegisteredType, acceptedAt: numbe
     confidence: row.confidence,
     lane: row.lane,
     p: row.p,
+    isMute: row.test || row.shadow,
     claimed: null,
     state: accepted(due, row.expiresAt ?? due + row.expiresAfterMs),
     typeName: type.name,

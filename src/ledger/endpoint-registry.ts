@@ -1,0 +1,169 @@
+import type { Pool } from 'pg'
+import { subscription } from '../../actors/event-types.ts'
+import { durationMs } from '../duration.ts'
+import { ENDPOINT_COLUMNS, type EndpointRow } from './endpoints.ts'
+import { laneOf, laneOfEndpoint, slicesOf } from './placement.ts'
+import {
+  DEFAULT_DELAYS,
+  DEFAULT_EXPIRES_AFTER,
+  DEFAULT_TIMEOUT,
+  limitsOf,
+  type RegisteredType,
+} from './type-registry.ts'
+
+/** An endpoint ready for use: to the engine a type whose actions await no outcome, and whom it is to be told of. */
+export interface RegisteredEndpoint extends RegisteredType {
+  wants(event: string): boolean
+}
+
+export interface EndpointRegistryOptions {
+  pool: Pool
+  partitions: number
+  openSecret(sealed: Buffer): string
+}
+
+const REFRESH_MS = 500
+/** A change commits a little after the time it carries; looking back this far finds it all the same. */
+const LOOK_BACK = '5 seconds'
+const NONE: readonly RegisteredEndpoint[] = []
+
+/** Every endpoint in use, kept fresh while the process runs; a tenant without any costs nothing. */
+export class EndpointRegistry {
+  readonly #options: EndpointRegistryOptions
+  readonly #byId = new Map<string, RegisteredEndpoint & { changed: string }>()
+  readonly #ofTenant = new Map<string, readonly RegisteredEndpoint[]>()
+  #timer: NodeJS.Timeout | undefined
+  #refreshing: Promise<void> | undefined
+  #since = '-infinity'
+  #freshAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: EndpointRegistryOptions) {
+    this.#options = options
+  }
+
+  /** Begins to follow changes; throws where the ledger cannot be reached. */
+  async start(): Promise<void> {
+    await this.refresh()
+    this.#timer = setInterval(() => void this.refresh().catch(() => undefined), REFRESH_MS)
+    this.#timer.unref()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#refreshing?.catch(() => undefined)
+  }
+
+  /** Whether what is known is known to be no older than `ms`; by the monotonic clock. */
+  isFresh(ms: number): boolean {
+    return performance.now() - this.#freshAt <= ms
+  }
+
+  /** The active endpoints of a tenant. */
+  ofTenant(tenant: string): readonly RegisteredEndpoint[] {
+    return this.#ofTenant.get(tenant) ?? NONE
+  }
+
+  /** The endpoint as last read; undefined where this process has not loaded it. */
+  cached(id: string): RegisteredEndpoint | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Makes sure that these endpoints are loaded, deleted ones too, and gives those that exist. */
+  async byIds(ids: readonly string[]): Promise<Map<string, RegisteredEndpoint>> {
+    const missing = ids.filter((id) => !this.#byId.has(id))
+    if (missing.length > 0) await this.#load(missing)
+    return new Map(ids.flatMap((id) => this.#byId.get(id) ?? []).map((endpoint) => [endpoint.id, endpoint]))
+  }
+
+  /** Reads the endpoints that have changed; the first time, all. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#readChanges().finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
+  async #readChanges(): Promise<void> {
+    const startedAt = performance.now()
+    const { rows } = await this.#options.pool.query<{ at: string; id: string | null; changed: string }>({
+      name: 'endpoints-changed',
+      text: `select n.at, e.id, e.changed from (select now()::text as at) n left join lateral (
+               select id, updated_at::text as changed from endpoint
+               where updated_at > $1::timestamptz - interval '${LOOK_BACK}' and (deleted_at is null or $1 <> '-infinity')
+             ) e on true`,
+      values: [this.#since],
+    })
+    const changed = rows.flatMap(({ id, changed }) =>
+      id === null || this.#byId.get(id)?.changed === changed ? [] : [id],
+    )
+    if (changed.length > 0) await this.#load(changed)
+    this.#since = rows[0]!.at
+    this.#freshAt = startedAt
+  }
+
+  async #load(ids: readonly string[]): Promise<void> {
+    const { rows } = await this.#options.pool.query<EndpointRow & { changed: string }>({
+      name: 'endpoints-load',
+      text: `select ${ENDPOINT_COLUMNS}, updated_at::text as changed from endpoint where id = any($1::text[]) order by id`,
+      values: [ids],
+    })
+    for (const row of rows) this.#keep(row)
+  }
+
+  #keep(row: EndpointRow & { changed: string }): void {
+    const endpoint = { ...registeredEndpoint(row, this.#options), changed: row.changed }
+    this.#byId.set(row.id, endpoint)
+    const others = (this.#ofTenant.get(row.tenant) ?? NONE).filter(({ id }) => id !== row.id)
+    const all = endpoint.active ? [...others, endpoint] : others
+    if (all.length === 0) this.#ofTenant.delete(row.tenant)
+    else this.#ofTenant.set(row.tenant, all)
+  }
+}
+
+/** What the engine needs to know of an endpoint. */
+export function registeredEndpoint(
+  row: EndpointRow,
+  { partitions, openSecret }: Omit<EndpointRegistryOptions, 'pool'>,
+): RegisteredEndpoint {
+  const limits = limitsOf(row)
+  const isLimited = limits.maxInFlight !== null || limits.rate !== null
+  const lane = laneOfEndpoint(row.tenant, row.id)
+  const isActive = row.active && row.deleted_at === null
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    name: row.id,
+    provider: 'webhook',
+    channel: 'webhook',
+    heedsUser: false,
+    form: 'notification',
+    domain: null,
+    active: isActive,
+    url: row.url,
+    secret: openSecret(row.secret),
+    previous:
+      row.previous_secret === null || row.previous_until === null
+        ? null
+        : { secret: openSecret(row.previous_secret), until: row.previous_until.getTime() },
+    headers: row.headers === null ? [] : flat(JSON.parse(openSecret(row.headers)) as Record<string, string>),
+    isPaused: row.paused,
+    withheldAs: isActive ? null : 'endpoint_disabled',
+    lane,
+    destination: laneOf(row.tenant, row.url),
+    slices: slicesOf(lane, partitions, isLimited),
+    terms: {
+      delaysMs: (row.retry_policy?.delays ?? DEFAULT_DELAYS).map((delay) => durationMs(delay) ?? 0),
+      jitter: row.retry_policy?.jitter ?? 0,
+      awaitsOutcome: false,
+      expiresAfterMs: durationMs(row.expires_after ?? DEFAULT_EXPIRES_AFTER) ?? 0,
+      mayRepeat: true,
+    },
+    timeoutMs: durationMs(row.timeout ?? DEFAULT_TIMEOUT) ?? 0,
+    limits,
+    needsLeave: isLimited,
+    validate: () => [],
+    wants: subscription(row.subscribed_events),
+  }
+}
+
+const flat = (headers: Record<string, string>): string[] => Object.entries(headers).flat()
