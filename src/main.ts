@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { type KeyOwner, ownerOf } from './command/key-owner.ts'
+import type { TryOptions } from './command/trial.ts'
 import { type Config, readConfig, redacted } from './config.ts'
 import type { Source } from './connectors/canonical.ts'
 import { VolleyError } from './errors.ts'
@@ -267,11 +269,29 @@ const rules = program.command('rules').description('The documents in rules/')
 
 rules
   .command('check')
-  .description('Check every document; exits with 1 at the first mistake')
+  .description('Check every document and run its cases; exits with 1 where something is wrong')
   .action(async () => {
-    const { loadRules } = await import('./documents/rule-book.ts')
-    for (const { file, rules } of loadRules(readConfig().rulesDir).documents)
-      print(`${file}: ${rules.length} rules, no mistakes`)
+    const { checkDocuments } = await import('./command/rules-check.ts')
+    const { lines, isRight } = checkDocuments(readConfig().rulesDir)
+    for (const line of lines) print(line)
+    if (!isRight) process.exitCode = 1
+  })
+
+rules
+  .command('try')
+  .description('Show what every rule says to a user, and why; records and sends nothing')
+  .requiredOption('--user <id>')
+  .option('--context <json>', 'what recommend would be given')
+  .option('--facts <json>', 'what is known of the user')
+  .option('--tenant <slug>', 'take what is known of the user from the ledger, beneath --facts')
+  .option('--event <type>', 'ask as an event of this type does')
+  .option('--data <json>', 'data of the event')
+  .option('--domain <name>', 'one domain alone')
+  .option('--available <actions>', 'only these actions, separated by commas')
+  .option('--now <time>', 'as of when')
+  .action(async (options: TryOptions) => {
+    const { linesOfTrial } = await import('./command/trial.ts')
+    for (const line of await linesOfTrial(readConfig().rulesDir, options, withLedger)) print(line)
   })
 
 program
@@ -284,23 +304,6 @@ interface ImportOptions {
   decide?: boolean
   test?: boolean
   restart?: boolean
-}
-
-interface KeyOwner {
-  tenant?: string
-  operator?: boolean
-}
-
-/** The slug of the tenant, null for an operator. */
-function ownerOf({ tenant, operator }: KeyOwner): string | null {
-  if ((tenant === undefined) === (operator !== true))
-    throw new VolleyError('config_invalid', 'volley keys: expected --tenant <slug>, or --operator')
-  if (tenant === undefined) return null
-  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(tenant)) return tenant
-  throw new VolleyError(
-    'config_invalid',
-    `--tenant ${tenant}: expected lower-case letters, digits and hyphens`,
-  )
 }
 
 function wholeNumber(text: string, max: number): number {

@@ -3,9 +3,6 @@ import { OPERATORS } from './evaluate.ts'
 import { didYouMean, nearestWord } from './nearest.ts'
 import { pointerSegment } from './schema-mistakes.ts'
 
-/** What a rule sees at the top of its data. */
-export const ROOTS = ['event', 'user', 'context', 'now'] as const
-
 /** The most arguments that json-logic-js looks at; it ignores what follows, where other implementations go on. */
 const LOOKED_AT: Readonly<Record<string, number>> = {
   '-': 2,
@@ -36,10 +33,13 @@ const LOOKED_AT: Readonly<Record<string, number>> = {
 /** Operators whose arguments after the list see an element of it, and not the data. */
 const SCOPED = new Set(['map', 'filter', 'all', 'none', 'some', 'reduce'])
 
-/** What in a rule's logic is allowed and was hardly meant. */
-export function doubtsOfLogic(node: unknown, path: string, seesData = true): Mistake[] {
+/**
+ * What in logic is allowed and was hardly meant; `seen` are the names at the top of its data, null within a list whose
+ * elements may have any.
+ */
+export function doubtsOfLogic(node: unknown, path: string, seen: readonly string[] | null): Mistake[] {
   if (Array.isArray(node))
-    return node.flatMap((part, index) => doubtsOfLogic(part, path + pointerSegment(index), seesData))
+    return node.flatMap((part, index) => doubtsOfLogic(part, path + pointerSegment(index), seen))
   const call = callOf(node)
   if (call === null) return []
   const { operator, args, isList } = call
@@ -48,10 +48,10 @@ export function doubtsOfLogic(node: unknown, path: string, seesData = true): Mis
     doubtsOfLogic(
       arg,
       isList ? here + pointerSegment(index) : here,
-      seesData && !(SCOPED.has(operator) && index === 1),
+      SCOPED.has(operator) && index === 1 ? null : seen,
     ),
   )
-  return [...doubtsOfCall(call, here, seesData), ...inner]
+  return [...doubtsOfCall(call, here, seen), ...inner]
 }
 
 interface Call {
@@ -68,7 +68,7 @@ function callOf(node: unknown): Call | null {
   return { operator, args: Array.isArray(value) ? value : [value], isList: Array.isArray(value) }
 }
 
-function doubtsOfCall({ operator, args }: Call, path: string, seesData: boolean): Mistake[] {
+function doubtsOfCall({ operator, args }: Call, path: string, seen: readonly string[] | null): Mistake[] {
   const most = LOOKED_AT[operator]
   if (most !== undefined && args.length > most)
     return [
@@ -81,28 +81,28 @@ function doubtsOfCall({ operator, args }: Call, path: string, seesData: boolean)
     return [{ path, message: 'has nothing to divide by; {"/": [1, x]} is one divided by x' }]
   if (operator === 'reduce' && args.length < 3)
     return [{ path, message: 'has no start and starts from null; give one as its third argument' }]
-  if (operator === 'var' && seesData) return doubtsOfPath(args[0], path)
+  if (operator === 'var' && seen !== null) return doubtsOfPath(args[0], path, seen)
   return []
 }
 
-function doubtsOfPath(named: unknown, path: string): Mistake[] {
+function doubtsOfPath(named: unknown, path: string, seen: readonly string[]): Mistake[] {
   if (typeof named !== 'string' || named === '') return []
   const root = named.split('.')[0]!
-  if ((ROOTS as readonly string[]).includes(root)) return []
-  const message = `nothing is called ${JSON.stringify(root.slice(0, 80))} there; a rule sees ${ROOTS.join(', ')}`
-  return [{ path, message: message + didYouMean(root, ROOTS) }]
+  if (seen.includes(root)) return []
+  const message = `nothing is called ${JSON.stringify(root.slice(0, 80))} there; seen are ${seen.join(', ')}`
+  return [{ path, message: message + didYouMean(root, seen) }]
 }
 
 /** The same of a template, where a misspelt operator stands for itself. */
-export function doubtsOfTemplate(node: unknown, path: string): Mistake[] {
+export function doubtsOfTemplate(node: unknown, path: string, seen: readonly string[]): Mistake[] {
   if (Array.isArray(node))
-    return node.flatMap((part, index) => doubtsOfTemplate(part, path + pointerSegment(index)))
+    return node.flatMap((part, index) => doubtsOfTemplate(part, path + pointerSegment(index), seen))
   if (typeof node !== 'object' || node === null) return []
   const call = callOf(node)
   if (call !== null) {
-    if (usesData(call.args)) return doubtsOfLogic(node, path)
+    if (usesData([node])) return doubtsOfLogic(node, path, seen)
     const message = `is evaluated, since its only key is the operator ${call.operator}; {"literal": …} keeps it as it stands`
-    return [{ path, message }, ...doubtsOfLogic(node, path)]
+    return [{ path, message }, ...doubtsOfLogic(node, path, seen)]
   }
   const entries = Object.entries(node)
   if (entries.length === 1 && entries[0]![0] === 'literal') return []
@@ -111,7 +111,7 @@ export function doubtsOfTemplate(node: unknown, path: string): Mistake[] {
       entries.map(([name]) => name),
       path,
     ),
-    ...entries.flatMap(([name, value]) => doubtsOfTemplate(value, path + pointerSegment(name))),
+    ...entries.flatMap(([name, value]) => doubtsOfTemplate(value, path + pointerSegment(name), seen)),
   ]
 }
 
@@ -146,6 +146,6 @@ function usesData(args: readonly unknown[]): boolean {
 }
 
 /** The same of a reasoning: a path that begins with nothing that a rule sees. */
-export function doubtsOfText(text: string, path: string): Mistake[] {
-  return [...text.matchAll(/\{([a-zA-Z_][\w.]*)\}/g)].flatMap(([, named]) => doubtsOfPath(named, path))
+export function doubtsOfText(text: string, path: string, seen: readonly string[]): Mistake[] {
+  return [...text.matchAll(/\{([a-zA-Z_][\w.]*)\}/g)].flatMap(([, named]) => doubtsOfPath(named, path, seen))
 }

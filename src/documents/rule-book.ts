@@ -1,15 +1,7 @@
-import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import { type Mistake, VolleyError } from '../errors.ts'
-import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
-import { compileLogic, type Logic } from './evaluate.ts'
-import { mistakesOf, mistakesText } from './schema-mistakes.ts'
+import { join } from 'node:path'
+import { compiledFrom, documentsIn, invalid, readDocument } from './document-file.ts'
+import { compileLogic, type Logic, refuse } from './evaluate.ts'
 import { compileTemplate, compileText } from './template.ts'
-
-/** The schema that this version understands, which a rules folder of one's own need not have a copy of. */
-const SCHEMA = join(import.meta.dirname, '..', '..', 'rules', 'schemas', 'recommendations.schema.json')
 
 /** What a rule sees: `event` is null when a recommendation is asked for. */
 export interface RuleData {
@@ -40,6 +32,8 @@ export interface RuleDocument {
   /** SHA-256 of the file, hex: which version decided. */
   digest: string
   rules: readonly Rule[]
+  /** As its author wrote it. */
+  written: WrittenRules
 }
 
 /** All rules of this installation. */
@@ -50,17 +44,19 @@ export interface RuleBook {
   forDomain(domain: string): readonly Rule[]
 }
 
-interface RawDocument {
+export interface WrittenRule {
+  name: string
+  on: string[]
+  when: unknown
+  action: string
+  parameters?: Record<string, unknown>
+  confidence: number
+  reasoning: string
+}
+
+export interface WrittenRules {
   domain: string
-  rules: {
-    name: string
-    on: string[]
-    when: unknown
-    action: string
-    parameters?: Record<string, unknown>
-    confidence: number
-    reasoning: string
-  }[]
+  rules: WrittenRule[]
 }
 
 /**
@@ -69,24 +65,24 @@ interface RawDocument {
  */
 export function loadRules(rulesDir: string): RuleBook {
   const folder = join(rulesDir, 'recommendations')
-  const schema = JSON.parse(readFileSync(SCHEMA, 'utf8')) as object
-  const options = { allErrors: true, verbose: true, strict: true, allowUnionTypes: true }
-  const validate = new Ajv2020(options).compile(schema)
-  const documents: RuleDocument[] = []
-  for (const name of namesIn(folder)) {
-    if (!name.endsWith('.json') || name.endsWith('.cases.json')) continue
-    const { file, text, value } = readJson(rulesDir, join(folder, name))
-    if (!validate(value)) throw invalid(file, mistakesOf(validate.errors ?? []))
-    const document = compileDocument(file, text, value as RawDocument)
-    const twin = documents.find((other) => other.domain === document.domain)
-    if (twin !== undefined)
-      throw invalid(file, [{ path: '/domain', message: `is the domain of ${twin.file} too` }])
-    documents.push(document)
-  }
-  return bookOf(documents)
+  return bookOf(documentsIn(folder).map((name) => loadRuleDocument(rulesDir, join(folder, name))))
 }
 
-function bookOf(documents: RuleDocument[]): RuleBook {
+/** Loads one document of rules; throws the same. */
+export function loadRuleDocument(rulesDir: string, path: string): RuleDocument {
+  const { file, digest, value } = readDocument(rulesDir, path, 'recommendations')
+  const written = value as WrittenRules
+  const rules = compiledFrom(file, () => compileRules(written))
+  return { domain: written.domain, file, digest, rules, written }
+}
+
+/** The rules of documents together. Throws `document_invalid` where two are about the same domain. */
+export function bookOf(documents: readonly RuleDocument[]): RuleBook {
+  for (const [index, { domain, file }] of documents.entries()) {
+    const twin = documents.slice(0, index).find((other) => other.domain === domain)
+    if (twin !== undefined)
+      throw invalid(file, [{ path: '/domain', message: `is the domain of ${twin.file} too` }])
+  }
   const all = documents.flatMap((document) => document.rules)
   const byEvent = new Map<string, readonly Rule[]>()
   return {
@@ -105,59 +101,26 @@ function bookOf(documents: RuleDocument[]): RuleBook {
   }
 }
 
-const matches = (pattern: string, type: string) =>
+/** Whether events of a type ask what is written as `on`: exactly, or everything below where it ends in `.*`. */
+export const matches = (pattern: string, type: string): boolean =>
   pattern.endsWith('.*') ? type.startsWith(pattern.slice(0, -1)) : pattern === type
 
-function compileDocument(file: string, text: string, raw: RawDocument): RuleDocument {
+function compileRules({ domain, rules }: WrittenRules): Rule[] {
   const names = new Set<string>()
-  const rules = raw.rules.map((rule, index): Rule => {
+  return rules.map((rule, index): Rule => {
     const path = `/rules/${index}`
-    if (names.has(rule.name))
-      throw invalid(file, [{ path: `${path}/name`, message: `${rule.name} is used twice` }])
-    names.add(rule.name)
-    try {
-      return {
-        domain: raw.domain,
-        name: rule.name,
-        on: rule.on,
-        action: rule.action,
-        confidence: rule.confidence,
-        when: compileLogic(rule.when, `${path}/when`),
-        parameters: compileTemplate(rule.parameters ?? {}, `${path}/parameters`),
-        reasoning: compileText(rule.reasoning),
-      }
-    } catch (error) {
-      if (error instanceof VolleyError)
-        throw new VolleyError('document_invalid', `${file}: ${error.message}`, { details: error.details })
-      throw error
+    const { name, on, action, confidence } = rule
+    if (names.has(name)) refuse(`${path}/name`, `${name} is used twice`)
+    names.add(name)
+    return {
+      domain,
+      name,
+      on,
+      action,
+      confidence,
+      when: compileLogic(rule.when, `${path}/when`),
+      parameters: compileTemplate(rule.parameters ?? {}, `${path}/parameters`),
+      reasoning: compileText(rule.reasoning),
     }
   })
-  return { domain: raw.domain, file, digest: createHash('sha256').update(text).digest('hex'), rules }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort()
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    const expected = 'expected a folder with a document for each domain'
-    throw new VolleyError('document_invalid', `${folder}: ${expected} (${code})`, { cause })
-  }
-}
-
-function readJson(rulesDir: string, path: string): { file: string; text: string; value: unknown } {
-  const file = join('rules', relative(rulesDir, path))
-  const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
-  try {
-    return { file, text, value: JSON.parse(text) }
-  } catch {
-    throw new VolleyError(
-      'document_invalid',
-      `${file}: ${placeIn(text, jsonMistakeAt(text))}: not valid JSON`,
-    )
-  }
-}
-
-function invalid(file: string, details: Mistake[]): VolleyError {
-  return new VolleyError('document_invalid', `${file}: ${mistakesText(details)}`, { details })
 }

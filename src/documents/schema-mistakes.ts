@@ -1,5 +1,6 @@
 import type { ErrorObject } from 'ajv'
 import type { Mistake } from '../errors.ts'
+import { didYouMean } from './nearest.ts'
 
 /** Most mistakes named in one answer; more would not help whoever reads it. */
 const MISTAKES_MAX = 20
@@ -48,11 +49,11 @@ function messageOf(error: ErrorObject): string {
       return `is required where ${JSON.stringify(params.property)} is given`
     case 'additionalProperties':
     case 'unevaluatedProperties':
-      return 'is not a known property'
+      return `is not a known property${didYouMean(params.additionalProperty ?? '', knownTo(error))}`
     case 'propertyNames':
       return 'is not a name that is allowed here'
     case 'enum':
-      return `must be one of ${list(params.allowedValues)}`
+      return `must be one of ${list(params.allowedValues)}${nearestValue(error)}`
     case 'const':
       return `must be ${short(params.allowedValue)}`
     case 'type':
@@ -60,6 +61,14 @@ function messageOf(error: ErrorObject): string {
     default:
       return error.message ?? `does not satisfy ${keyword}`
   }
+}
+
+/** Names of the properties that the schema takes. */
+const knownTo = ({ parentSchema }: ErrorObject): string[] => Object.keys(parentSchema?.properties ?? {})
+
+function nearestValue({ data, params }: ErrorObject): string {
+  const texts = [params.allowedValues].flat().filter((value) => typeof value === 'string')
+  return typeof data === 'string' ? didYouMean(data, texts) : ''
 }
 
 function list(values: unknown): string {

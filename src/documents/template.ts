@@ -14,11 +14,11 @@ const TEXT_MAX = 4_000
  * stands for itself. `{"literal": …}` stands for its value, whatever that looks like. What it makes is JSON within the
  * budget, or a LogicError that says where it is not.
  */
-export function compileTemplate(node: unknown, path: string): Logic {
+export function compileTemplate(node: unknown, path: string, what = 'parameter'): Logic {
   const make = compilePart(node, path, 0, fullSize())
   return (data, budget) => {
     const made = make(data, budget)
-    requireJson(made, budget, { what: 'parameter', trail: [] })
+    requireJson(made, budget, { what, trail: [] })
     return made
   }
 }
@@ -67,7 +67,7 @@ function requireName(name: string, path: string): void {
 
 /** What is said of something made, and where in it one is. */
 interface Made {
-  /** `parameter` or `result`. */
+  /** `parameter`, `body` or `result`. */
   what: string
   trail: (string | number)[]
 }
@@ -78,9 +78,9 @@ interface Made {
  * counts here.
  */
 export function requireJson(value: unknown, budget: Budget, made: Made): void {
-  const { what, trail } = made
+  const { trail } = made
   budget.produced -= typeof value === 'string' ? value.length + 1 : 1
-  if (budget.produced < 0) throw new LogicError(`the ${what}s are larger than a rule may make them`)
+  if (budget.produced < 0) throw new LogicError('what is made is larger than a rule may make it')
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new LogicError(
       `${placeIn(made)} is not a number: something it is computed from is missing or no number`,
@@ -88,7 +88,7 @@ export function requireJson(value: unknown, budget: Budget, made: Made): void {
   if (typeof value === 'string') requireText(value, made)
   if (typeof value !== 'object' || value === null) return
   if (trail.length === MADE_DEPTH_MAX)
-    throw new LogicError(`the ${what}s are nested deeper than ${MADE_DEPTH_MAX} levels`)
+    throw new LogicError(`what is made is nested deeper than ${MADE_DEPTH_MAX} levels`)
   const visit = (name: string | number, item: unknown) => {
     trail.push(name)
     requireJson(item, budget, made)

@@ -87,30 +87,56 @@ describe('an operator of our own', () => {
   })
 })
 
+const SEEN = ['event', 'user', 'context', 'now']
+
 const doubts: [string, { path: string; message: string }[], RegExp | null][] = [
   [
     'a third number to subtract',
-    doubtsOfLogic({ '-': [9, 1, 1] }, '/when'),
+    doubtsOfLogic({ '-': [9, 1, 1] }, '/when', SEEN),
     /^\/when\/-: looks at 2 .* other 1/,
   ],
-  ['a third value to compare', doubtsOfLogic({ '===': [1, 1, 1] }, ''), /^\/===: looks at 2 arguments/],
-  ['a fourth value between', doubtsOfLogic({ '<': [1, 2, 3, 4] }, ''), /looks at 3 arguments/],
-  ['three values in order', doubtsOfLogic({ '<': [1, 2, 3] }, ''), null],
-  ['a division by nothing', doubtsOfLogic({ '/': [4] }, ''), /nothing to divide by/],
-  ['a reduce without a start', doubtsOfLogic({ reduce: [{ var: 'event.l' }, 1] }, ''), /starts from null/],
-  ['a path that begins with nothing', doubtsOfLogic({ var: 'evnt.data' }, ''), /did you mean "event"\?/],
-  ['a path of an element', doubtsOfLogic({ map: [{ var: 'event.l' }, { var: 'price' }] }, ''), null],
-  ['a doubt within another operator', doubtsOfLogic({ and: [true, { '%': [1, 2, 3] }] }, ''), /^\/and\/1\/%/],
+  ['a third value to compare', doubtsOfLogic({ '===': [1, 1, 1] }, '', SEEN), /^\/===: looks at 2 arguments/],
+  ['a fourth value between', doubtsOfLogic({ '<': [1, 2, 3, 4] }, '', SEEN), /looks at 3 arguments/],
+  ['three values in order', doubtsOfLogic({ '<': [1, 2, 3] }, '', SEEN), null],
+  ['a division by nothing', doubtsOfLogic({ '/': [4] }, '', SEEN), /nothing to divide by/],
+  [
+    'a reduce without a start',
+    doubtsOfLogic({ reduce: [{ var: 'event.l' }, 1] }, '', SEEN),
+    /starts from null/,
+  ],
+  [
+    'a path that begins with nothing',
+    doubtsOfLogic({ var: 'evnt.data' }, '', SEEN),
+    /did you mean "event"\?/,
+  ],
+  ['a path of an element', doubtsOfLogic({ map: [{ var: 'event.l' }, { var: 'price' }] }, '', SEEN), null],
+  [
+    'a doubt within another operator',
+    doubtsOfLogic({ and: [true, { '%': [1, 2, 3] }] }, '', SEEN),
+    /^\/and\/1\/%/,
+  ],
   [
     'a misspelt operator',
-    doubtsOfTemplate({ a: { roud: [{ var: 'event.x' }] } }, ''),
+    doubtsOfTemplate({ a: { roud: [{ var: 'event.x' }] } }, '', SEEN),
     /did you mean "round"\?/,
   ],
-  ['a field called as an operator is', doubtsOfTemplate({ limit: { max: 5 } }, ''), /^\/limit: is evaluated/],
-  ['the same as a literal', doubtsOfTemplate({ limit: { literal: { max: 5 } } }, ''), null],
-  ['two operators side by side', doubtsOfTemplate({ a: { min: 1, max: 2 } }, ''), /^\/a: stands for itself/],
-  ['plain parameters', doubtsOfTemplate({ a: 1, b: { name: 'x', to: [{ id: 3 }] } }, ''), null],
-  ['a fact that is not there', doubtsOfText('For {usr.name} of {event.data.x}', '/reasoning'), /"user"\?/],
+  [
+    'a field called as an operator is',
+    doubtsOfTemplate({ limit: { max: 5 } }, '', SEEN),
+    /^\/limit: is evaluated/,
+  ],
+  ['the same as a literal', doubtsOfTemplate({ limit: { literal: { max: 5 } } }, '', SEEN), null],
+  [
+    'two operators side by side',
+    doubtsOfTemplate({ a: { min: 1, max: 2 } }, '', SEEN),
+    /^\/a: stands for itself/,
+  ],
+  ['plain parameters', doubtsOfTemplate({ a: 1, b: { name: 'x', to: [{ id: 3 }] } }, '', SEEN), null],
+  [
+    'a fact that is not there',
+    doubtsOfText('For {usr.name} of {event.data.x}', '/reasoning', SEEN),
+    /"user"\?/,
+  ],
 ]
 
 describe('an author is warned of', () => {

@@ -26,7 +26,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   http: ['actors', 'connectors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   local: ['documents', 'ledger', 'mailbox', '*'],
   demo: ['local', '*'],
-  command: ['connectors', 'ledger', '*'],
+  command: ['actors', 'connectors', 'decisions', 'documents', 'ledger', '*'],
   'mikro-orm.config.ts': ['ledger', '*'],
   'src/app.ts': ['dispatch', 'documents', 'http', 'ledger', 'mailbox', 'turn', 'upkeep', '*'],
   'src/main.ts': ['command', 'connectors', 'documents', 'demo', 'ledger', 'local', 'src/app.ts', '*'],

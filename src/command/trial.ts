@@ -1,0 +1,94 @@
+import { seenByRules } from '../../actors/person.ts'
+import { loadRules } from '../documents/rule-book.ts'
+import { VolleyError } from '../errors.ts'
+import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { readCurrent } from '../ledger/read-people.ts'
+import { readSending } from '../ledger/sending.ts'
+import { type Trial, tryRules } from './rules-try.ts'
+
+/** The options of `volley rules try`, as they are written. */
+export interface TryOptions {
+  user: string
+  tenant?: string
+  domain?: string
+  context?: string
+  facts?: string
+  event?: string
+  data?: string
+  now?: string
+  available?: string
+}
+
+/** What `volley rules try` shows; the ledger is asked only where the options name a tenant. */
+export async function linesOfTrial(
+  rulesDir: string,
+  options: TryOptions,
+  withLedger: (use: (ledger: Ledger) => Promise<void>) => Promise<void>,
+): Promise<string[]> {
+  const book = loadRules(rulesDir)
+  let trial = trialOf(options)
+  const { tenant } = options
+  if (tenant !== undefined)
+    await withLedger(async (ledger) => {
+      trial = await withKnown(ledger, trial, tenant)
+    })
+  return tryRules(book, trial)
+}
+
+/** What the options ask. Throws `config_invalid` with the option, the place and what was expected. */
+export function trialOf(options: TryOptions): Trial {
+  const { user, domain, event, available } = options
+  if (event === undefined && options.data !== undefined)
+    throw new VolleyError('config_invalid', '--data: expected --event <type> beside it')
+  const now = timeOf(options.now)
+  return {
+    userId: user,
+    domain: domain ?? null,
+    given: {
+      now,
+      user: objectOf('--facts', options.facts),
+      context: objectOf('--context', options.context),
+      ...(event === undefined
+        ? {}
+        : { event: { type: event, data: objectOf('--data', options.data), time: now } }),
+      ...(available === undefined
+        ? {}
+        : { available_actions: available.split(',').map((name) => name.trim()) }),
+    },
+  }
+}
+
+function objectOf(option: string, text: string | undefined): Record<string, unknown> {
+  if (text === undefined) return {}
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new VolleyError(
+      'config_invalid',
+      `${option}: not valid JSON at ${placeIn(text, jsonMistakeAt(text))}; expected an object such as '{"days": 14}'`,
+    )
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  throw new VolleyError('config_invalid', `${option}: expected a JSON object such as '{"days": 14}'`)
+}
+
+function timeOf(text: string | undefined): string {
+  const at = text === undefined ? Date.now() : Date.parse(text)
+  if (!Number.isNaN(at)) return new Date(at).toISOString()
+  throw new VolleyError('config_invalid', `--now ${text}: expected a time such as 2026-03-01T12:00:00Z`)
+}
+
+/** The same trial with what is known of the user, under the facts given by hand. Throws where the tenant is not known. */
+async function withKnown(ledger: Ledger, trial: Trial, slug: string): Promise<Trial> {
+  const tenant = await readSending(ledger.pool, { slug })
+  if (tenant === null) throw new VolleyError('not_found', `No tenant is called ${slug}.`)
+  const person = await readCurrent(ledger.pool, { tenant: tenant.tenant, test: false, id: trial.userId })
+  if (person === null)
+    throw new VolleyError('not_found', `Nothing is known of a user ${trial.userId} of ${slug}.`)
+  const { now } = trial.given
+  const known = seenByRules(person, now === undefined ? Date.now() : Date.parse(now))
+  return { ...trial, given: { ...trial.given, user: { ...known, ...trial.given.user } } }
+}

@@ -1,0 +1,88 @@
+import { isDeepStrictEqual } from 'node:util'
+import type {
+  Case,
+  MappingCaseGiven,
+  RuleCaseExpect,
+  RuleCaseGiven,
+  ScoringCaseGiven,
+} from '../documents/cases.ts'
+import { fullBudget, LogicError } from '../documents/evaluate.ts'
+import type { Mapping } from '../documents/mappings.ts'
+import type { RuleDocument } from '../documents/rule-book.ts'
+import type { Scores, Scoring } from '../documents/scoring.ts'
+import { runRuleCases } from './try-rules.ts'
+
+/** What the cases of a document came to: which do not hold, and what they leave out. */
+export interface CasesResult {
+  held: number
+  failed: { name: string; mistakes: string[] }[]
+  /** What no case shows, as warnings. */
+  unshown: string[]
+}
+
+/** Runs the cases of rules; warns of a rule that no case makes apply or win. */
+export function checkRules(
+  { rules }: RuleDocument,
+  cases: readonly Case<RuleCaseGiven, RuleCaseExpect>[],
+): CasesResult {
+  const results = runRuleCases(rules, cases)
+  const offered = new Set(results.flatMap((result) => result.offered))
+  const won = new Set(results.map((result) => result.won))
+  const unshown = rules.flatMap(({ name }) => {
+    if (!offered.has(name)) return [`no case makes ${name} apply`]
+    return won.has(name) ? [] : [`no case makes ${name} win`]
+  })
+  return { ...counted(results), unshown }
+}
+
+/** Runs the cases of a mapping. */
+export function checkMapping(
+  { body }: Mapping,
+  cases: readonly Case<MappingCaseGiven, unknown>[],
+): CasesResult {
+  const results = cases.map(({ name, given, expect }) => {
+    try {
+      const made = body({ user: {}, ...given }, fullBudget())
+      return { name, mistakes: difference('body', expect, made) }
+    } catch (error) {
+      if (error instanceof LogicError) return { name, mistakes: [error.message] }
+      throw error
+    }
+  })
+  return { ...counted(results), unshown: [] }
+}
+
+/** Runs the cases of a scoring document; warns of a stage or a risk that no case comes to. */
+export function checkScoring(
+  { score, written }: Scoring,
+  cases: readonly Case<ScoringCaseGiven, Partial<Scores>>[],
+): CasesResult {
+  const scored = cases.map(({ name, given, expect }) => {
+    const scores = score({ user: given.user ?? {}, now: given.now ?? '2026-01-01T00:00:00.000Z' })
+    const fields = Object.keys(expect) as (keyof Scores)[]
+    return {
+      name,
+      scores,
+      mistakes: fields.flatMap((field) => difference(field, expect[field], scores[field])),
+    }
+  })
+  const unshown = (['lifecycle_stage', 'risk_level'] as const).flatMap((part) =>
+    written[part]
+      .filter(({ is }) => !scored.some(({ scores }) => scores[part] === is))
+      .map(({ is }) => `no case has the ${part} ${is}`),
+  )
+  return { ...counted(scored), unshown }
+}
+
+const difference = (what: string, expected: unknown, is: unknown): string[] =>
+  isDeepStrictEqual(expected, is)
+    ? []
+    : [`${what}: expected ${JSON.stringify(expected)}, is ${JSON.stringify(is)}`]
+
+function counted(results: readonly { name: string; mistakes: string[] }[]) {
+  const failed = results.filter(({ mistakes }) => mistakes.length > 0)
+  return {
+    held: results.length - failed.length,
+    failed: failed.map(({ name, mistakes }) => ({ name, mistakes })),
+  }
+}

@@ -1,0 +1,88 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Case, RuleCaseExpect, RuleCaseGiven } from '../documents/cases.ts'
+import { fullBudget } from '../documents/evaluate.ts'
+import { matches, type Rule } from '../documents/rule-book.ts'
+import { type Decided, type DecidingData, decide } from './decide.ts'
+
+/** As of when a case is decided that does not say. */
+const NOW = '2026-01-01T00:00:00.000Z'
+
+/** What a case came to. */
+export interface RuleCaseResult {
+  name: string
+  /** What was expected and is not so; empty where the case holds. */
+  mistakes: string[]
+  /** Names of the rules that offered something. */
+  offered: string[]
+  won: string | null
+}
+
+/** The data that rules see in a case, or when they are tried by hand. */
+export function dataOf(given: RuleCaseGiven, userId: string): DecidingData {
+  const { event } = given
+  const now = given.now ?? event?.time ?? NOW
+  return {
+    event:
+      event === undefined
+        ? null
+        : {
+            id: 'ev_case',
+            type: event.type,
+            user_id: userId,
+            data: event.data ?? {},
+            time: event.time ?? now,
+          },
+    user: { id: userId, ...given.user },
+    context: given.context ?? {},
+    now,
+  }
+}
+
+/** Those of the rules that are asked: all, or by an event only those that wait for its type. */
+export const asked = (rules: readonly Rule[], eventType: string | undefined): readonly Rule[] =>
+  eventType === undefined
+    ? rules
+    : rules.filter((rule) => rule.on.some((pattern) => matches(pattern, eventType)))
+
+/** Asks rules by hand: nothing is recorded and nothing is sent. */
+export const tried = (rules: readonly Rule[], given: RuleCaseGiven, userId: string): Decided =>
+  decide(asked(rules, given.event?.type), dataOf(given, userId), given.available_actions ?? null, fullBudget)
+
+/** Runs the cases of a document. */
+export function runRuleCases(
+  rules: readonly Rule[],
+  cases: readonly Case<RuleCaseGiven, RuleCaseExpect>[],
+): RuleCaseResult[] {
+  return cases.map(({ name, given, expect }) => {
+    const decided = tried(rules, given, 'user-case')
+    return {
+      name,
+      mistakes: differences(decided, expect),
+      offered: decided.considered.filter(({ said }) => said === 'offers').map(({ rule }) => rule),
+      won: decided.recommendation?.rule ?? null,
+    }
+  })
+}
+
+function differences(
+  { recommendation, alternatives, considered }: Decided,
+  expect: RuleCaseExpect,
+): string[] {
+  const failed = considered.filter(({ said }) => said === 'error')
+  const errors = failed.map(({ rule, error }) => `${rule} failed: ${error}`)
+  if (expect === null)
+    return recommendation === null ? errors : [`expected nothing, ${recommendation.rule} wins`]
+  if (recommendation === null) return [`expected ${expect.rule} to win, nothing is recommended`, ...errors]
+  const is: Required<NonNullable<RuleCaseExpect>> = {
+    ...recommendation,
+    alternatives: alternatives.map(({ rule }) => rule),
+  }
+  return [
+    ...(Object.keys(expect) as (keyof typeof is)[]).flatMap((field) =>
+      isDeepStrictEqual(expect[field], is[field])
+        ? []
+        : [`${field}: expected ${JSON.stringify(expect[field])}, is ${JSON.stringify(is[field])}`],
+    ),
+    ...errors,
+  ]
+}

@@ -1,0 +1,48 @@
+import type { Mistake } from '../errors.ts'
+import { doubtsOfLogic, doubtsOfTemplate, doubtsOfText } from './doubts.ts'
+import type { WrittenMapping } from './mappings.ts'
+import type { WrittenRules } from './rule-book.ts'
+import type { WrittenScoring } from './scoring.ts'
+import { unwinnable } from './unwinnable.ts'
+
+const SEEN_BY_RULES = ['event', 'user', 'context', 'now']
+const SEEN_BY_MAPPINGS = ['action', 'user']
+const SEEN_BY_SCORING = ['user', 'now']
+
+/** What in a document of rules is allowed and was hardly meant. */
+export function doubtsOfRules({ rules }: WrittenRules): Mistake[] {
+  return [
+    ...unwinnable(rules),
+    ...rules.flatMap(({ when, parameters, reasoning }, index) => [
+      ...doubtsOfLogic(when, `/rules/${index}/when`, SEEN_BY_RULES),
+      ...doubtsOfTemplate(parameters ?? {}, `/rules/${index}/parameters`, SEEN_BY_RULES),
+      ...doubtsOfText(reasoning, `/rules/${index}/reasoning`, SEEN_BY_RULES),
+    ]),
+  ]
+}
+
+/** The same of a mapping. */
+export const doubtsOfMapping = ({ body }: WrittenMapping): Mistake[] =>
+  doubtsOfTemplate(body, '/body', SEEN_BY_MAPPINGS)
+
+/** The same of a scoring document; a last choice that is not for everybody leaves some without a word. */
+export function doubtsOfScoring(written: WrittenScoring): Mistake[] {
+  return [
+    ...(['activation_score', 'engagement_score'] as const).flatMap((part) =>
+      doubtsOfLogic(written[part], `/${part}`, SEEN_BY_SCORING),
+    ),
+    ...(['lifecycle_stage', 'risk_level'] as const).flatMap((part) => [
+      ...written[part].flatMap(({ when }, index) =>
+        doubtsOfLogic(when, `/${part}/${index}/when`, SEEN_BY_SCORING),
+      ),
+      ...(written[part].at(-1)?.when === true
+        ? []
+        : [{ path: `/${part}`, message: 'does not end with {"when": true}: some users have none' }]),
+      ...written[part].flatMap(({ when, is }, index) =>
+        when === true && index < written[part].length - 1
+          ? [{ path: `/${part}/${index + 1}`, message: `is never reached: ${is} is for everybody else` }]
+          : [],
+      ),
+    ]),
+  ]
+}

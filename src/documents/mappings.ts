@@ -1,0 +1,29 @@
+import { compiledFrom, readDocument } from './document-file.ts'
+import type { Logic } from './evaluate.ts'
+import { compileTemplate } from './template.ts'
+
+export interface WrittenMapping {
+  name: string
+  action: string
+  body: unknown
+}
+
+/** How an action becomes the body of a request. */
+export interface Mapping {
+  name: string
+  file: string
+  digest: string
+  /** Name of the action type that it is for. */
+  action: string
+  /** Makes the body from `{action, user}`. */
+  body: Logic
+  written: WrittenMapping
+}
+
+/** Loads one document of `mappings/`. Throws `document_invalid` with the file, the place and what was expected. */
+export function loadMapping(rulesDir: string, path: string): Mapping {
+  const { file, digest, value } = readDocument(rulesDir, path, 'mappings')
+  const written = value as WrittenMapping
+  const body = compiledFrom(file, () => compileTemplate(written.body, '/body', 'body'))
+  return { name: written.name, file, digest, action: written.action, body, written }
+}
