@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { PostHog } from 'posthog-node'
 import { Installation } from '../support/installation.ts'
 import { type KeptEvent, keptEvents } from '../support/kept-events.ts'
+import { lossyWay } from '../support/lossy.ts'
 
 type Seven = [KeptEvent, KeptEvent, KeptEvent, KeptEvent, KeptEvent, KeptEvent, KeptEvent]
 
@@ -125,6 +126,18 @@ describe('posthog-node', () => {
     expect(await posthog.getAllFlags('user-1')).to.deep.equal({})
     await posthog.shutdown(5_000)
     expect(errors).to.deep.equal([])
+  })
+
+  it('repeats what it heard no answer to, and it counts once', async () => {
+    const way = await lossyWay(here.url, 2)
+    const posthog = new PostHog(here.keys.live, { host: way.url, fetchRetryDelay: 50 })
+    posthog.capture({ distinctId: 'lost', event: 'repeated' })
+    posthog.capture({ distinctId: 'lost', event: 'repeated too' })
+    await posthog.shutdown(10_000)
+    expect(way.requests()).to.equal(3)
+    const kept = (await keptEvents(here, 'posthog')).filter(({ user_id }) => user_id === 'lost')
+    expect(kept.map(({ type }) => type)).to.deep.equal(['repeated', 'repeated too'])
+    await way.close()
   })
 
   it('has what it sends with a test key kept apart', async () => {

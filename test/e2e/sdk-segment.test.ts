@@ -2,6 +2,7 @@ import { Analytics } from '@segment/analytics-node'
 import { expect } from 'chai'
 import { Installation } from '../support/installation.ts'
 import { type KeptEvent, keptEvents } from '../support/kept-events.ts'
+import { lossyWay } from '../support/lossy.ts'
 
 /** The library as its users set it up: an address and a key. */
 const client = (here: Installation, options: { writeKey?: string; flushAt?: number } = {}) =>
@@ -168,6 +169,18 @@ describe('@segment/analytics-node', () => {
     const kept = (await keptEvents(here, 'segment')).filter(({ user_id }) => user_id === 'many')
     // Batches go off side by side, so there is no order between them.
     expect(kept.map(({ data }) => data.n).sort((one, other) => one - other)).to.deep.equal(calls)
+  })
+
+  it('repeats what it heard no answer to, and it counts once', async () => {
+    const way = await lossyWay(here.url, 2)
+    const analytics = new Analytics({ host: way.url, path: '/v1/batch', writeKey: here.keys.live })
+    analytics.track({ userId: 'lost', event: 'Repeated' })
+    analytics.track({ userId: 'lost', event: 'Repeated too' })
+    await analytics.closeAndFlush({ timeout: 10_000 })
+    expect(way.requests()).to.equal(3)
+    const kept = (await keptEvents(here, 'segment')).filter(({ user_id }) => user_id === 'lost')
+    expect(kept.map(({ type }) => type)).to.deep.equal(['Repeated', 'Repeated too'])
+    await way.close()
   })
 
   it('has what it sends with a test key kept apart', async () => {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { CanonicalItem, Source } from '../../src/connectors/canonical.ts'
@@ -7,6 +8,36 @@ import { Installation } from '../support/installation.ts'
 import { BODIES, mutated } from '../support/vendor-bodies.ts'
 
 const RUNS = { numRuns: 150 }
+
+/** Bytes that are hardly ever a body, as whoever knows no key may send them. */
+const noise = fc.record({
+  path: fc.constantFrom(
+    '/v1/batch',
+    '/v1/page',
+    '/batch/',
+    '/capture/',
+    '/i/v1/analytics/events',
+    '/track',
+    '/import',
+    '/engage',
+  ),
+  type: fc.constantFrom(
+    'application/json',
+    'application/x-www-form-urlencoded',
+    'application/x-ndjson',
+    'text/plain',
+    'x',
+  ),
+  coding: fc.constantFrom('', 'identity', 'gzip', 'deflate', 'br', 'zstd'),
+  bytes: fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    fc.json().map((text) => Buffer.from(text)),
+    fc.json().map((text) => gzipSync(text)),
+    fc.json().map((text) => Buffer.from(`data=${encodeURIComponent(text)}`)),
+    fc.base64String().map((text) => Buffer.from(`data=${text}`)),
+  ),
+  authorization: fc.constantFrom(null, 'Bearer x', 'Basic eA==', 'Basic', 'Digest x'),
+})
 
 describe('POST /api/connectors, whatever it is sent', () => {
   let here: Installation
@@ -18,6 +49,24 @@ describe('POST /api/connectors, whatever it is sent', () => {
 
   const rows = async () =>
     (await here.ledger.pool.query('select kind from event')).rows.map(({ kind }): string => kind)
+
+  it('answers bytes without a key with what is wrong with them', async () => {
+    const property = fc.asyncProperty(noise, async ({ path, type, coding, bytes, authorization }) => {
+      const answer = await fetch(here.url + path, {
+        method: 'POST',
+        headers: {
+          'content-type': type,
+          ...(coding === '' ? {} : { 'content-encoding': coding }),
+          ...(authorization === null ? {} : { authorization }),
+        },
+        body: bytes,
+      })
+      expect(answer.status).to.be.oneOf([400, 401, 415])
+      expect(((await answer.json()) as { error: string }).error).to.match(/^\S.{10,}/s)
+    })
+    await fc.assert(property, { numRuns: 300 })
+    expect(await rows()).to.be.empty
+  })
 
   for (const source of ['segment', 'posthog', 'mixpanel'] as const satisfies Source[]) {
     it(`answers ${source} with what was kept, all of it, or with a reason and nothing kept`, async () => {
