@@ -7,6 +7,7 @@ import { compileParametersSchema } from './documents/parameters-schema.ts'
 import { loadRules } from './documents/rule-book.ts'
 import { VolleyError } from './errors.ts'
 import { BacklogGate } from './http/backlog-gate.ts'
+import { KnownSecrets } from './http/connectors/known-secrets.ts'
 import { EventTail } from './http/events/tail.ts'
 import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
@@ -19,6 +20,7 @@ import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
 import { partitionsOfTenant } from './ledger/placement.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
+import { readSegmentSecret } from './ledger/segment-secret.ts'
 import { TenantRegistry } from './ledger/tenant-registry.ts'
 import { TypeRegistry } from './ledger/type-registry.ts'
 import { AllTypes } from './ledger/types-in-use.ts'
@@ -93,6 +95,10 @@ export async function startWeb(
     now: () => performance.now(),
   })
   const intake = new Intake(ledger.pool)
+  const segmentSecrets = new KnownSecrets(async (tenant) => {
+    const sealed = await readSegmentSecret(ledger.pool, tenant)
+    return sealed === null ? null : secrets.open(sealed)
+  })
   const tail = new EventTail({
     follow: followEvents.bind(null, ledger.pool),
     present: presentPosition.bind(null, ledger.pool),
@@ -111,6 +117,7 @@ export async function startWeb(
     log,
     config,
     secrets,
+    segmentSecrets,
     guard,
     rules,
   }

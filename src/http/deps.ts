@@ -10,6 +10,7 @@ import type { TypeRegistry } from '../ledger/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
 import type { BacklogGate } from './backlog-gate.ts'
+import type { KnownSecrets } from './connectors/known-secrets.ts'
 import type { EventTail } from './events/tail.ts'
 
 export type { Caller, Operator }
@@ -26,6 +27,7 @@ export interface WebDeps {
   log: Log
   config: Config
   secrets: SecretBox
+  segmentSecrets: KnownSecrets
   guard: Pick<AddressGuard, 'refusalOfUrl'>
   rules: RuleBook
 }

@@ -12,9 +12,8 @@ export async function requireSignature(
   body: Buffer,
   signature: string | null,
 ): Promise<void> {
-  const sealed = await readSegmentSecret(deps.ledger.pool, tenant)
-  if (sealed === null) return
-  if (!isSignedBySegment(body, signature ?? undefined, deps.secrets.open(sealed)))
+  const secret = await deps.segmentSecrets.of(tenant)
+  if (secret !== null && !isSignedBySegment(body, signature ?? undefined, secret))
     throw new VolleyError('signature_invalid')
 }
 
@@ -38,7 +37,7 @@ export const putSegmentSecret = route({
   path: PATH,
   summary: 'Check X-Signature of Segment from now on',
   description:
-    'What is posted to /api/connectors/segment is refused where it is not signed by this secret. The API key stays necessary. The libraries of Segment sign nothing, and their addresses do not ask for it.',
+    'Within a second, what is posted to /api/connectors/segment is refused where it is not signed by this secret. The API key stays necessary. The libraries of Segment sign nothing, and their addresses do not ask for it.',
   auth: 'key',
   body: Type.Object({ secret: Type.String({ minLength: 8, maxLength: 500 }) }),
   answers: { 200: Configured },
@@ -47,6 +46,7 @@ export const putSegmentSecret = route({
   async handler({ body, caller, deps }) {
     requireLive(caller)
     await changeSegmentSecret(deps.ledger.pool, caller.tenant, deps.secrets.seal(body.secret))
+    deps.segmentSecrets.forget(caller.tenant)
     return { status: 200, body: { configured: true } }
   },
 })
@@ -61,6 +61,7 @@ export const deleteSegmentSecret = route({
   async handler({ caller, deps }) {
     requireLive(caller)
     await changeSegmentSecret(deps.ledger.pool, caller.tenant, null)
+    deps.segmentSecrets.forget(caller.tenant)
     return { status: 200, body: { configured: false } }
   },
 })
