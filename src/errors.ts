@@ -22,6 +22,8 @@ const catalogue = {
     text: 'parameters do not satisfy the schema of the action type.',
   },
   invalid_schedule: { status: 400, retryable: false, text: 'The times of the action contradict each other.' },
+  rule_invalid: { status: 400, retryable: false, text: 'The rule has a mistake.' },
+  rule_failed: { status: 422, retryable: false, text: 'The rule could not be evaluated over this data.' },
   no_usable_event: { status: 400, retryable: false, text: 'None of the events can be accepted.' },
   address_refused: {
     status: 400,

@@ -94,7 +94,7 @@ function doubtsOfPath(named: unknown, path: string, seen: readonly string[]): Mi
 }
 
 /** The same of a template, where a misspelt operator stands for itself. */
-export function doubtsOfTemplate(node: unknown, path: string, seen: readonly string[]): Mistake[] {
+export function doubtsOfTemplate(node: unknown, path: string, seen: readonly string[] | null): Mistake[] {
   if (Array.isArray(node))
     return node.flatMap((part, index) => doubtsOfTemplate(part, path + pointerSegment(index), seen))
   if (typeof node !== 'object' || node === null) return []

@@ -35,6 +35,7 @@ import {
   putSendingOfTenant,
 } from './operators/tenants.ts'
 import type { Route } from './route.ts'
+import { postEvaluate } from './rules/evaluate.ts'
 import { getSending, putSending } from './sending.ts'
 import { deleteUser, getErasure } from './users/erasure.ts'
 import { postImport } from './users/import.ts'
@@ -71,6 +72,7 @@ const declared: readonly Route[] = [
   postImport,
   postRecommend,
   getDecision,
+  postEvaluate,
   getSending,
   putSending,
   getStatus,

