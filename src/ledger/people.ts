@@ -11,6 +11,8 @@ export interface PersonWrite extends PersonKey {
   person: Person | null
   /** Whether what is not allowed has to be written too. */
   isPermissionChanged: boolean
+  /** Traits are the largest part by far, and most events leave them as they are: then they are not written again. */
+  areTraitsChanged: boolean
 }
 
 /** A row of `event` by which one partition tells another of a person. */
@@ -98,7 +100,9 @@ with x as materialized (
   select tenant, test, id, p, traits::jsonb, activities::json, events, to_timestamp(first_seen / 1000),
          to_timestamp(last_seen / 1000), timezone, locale, permissions::json, is_anonymous, merged_into, refused
   from x where not is_gone
-  on conflict (tenant, test, id) do update set traits = excluded.traits, activities = excluded.activities,
+  on conflict (tenant, test, id) do update set
+    -- JSON null stands for traits as they are.
+    traits = case when excluded.traits = 'null'::jsonb then o.traits else excluded.traits end, activities = excluded.activities,
     events = excluded.events, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
     timezone = excluded.timezone, locale = excluded.locale, permissions = excluded.permissions,
     is_anonymous = excluded.is_anonymous, merged_into = excluded.merged_into, refused = excluded.refused, updated_at = now()
@@ -159,7 +163,9 @@ function personValues(writes: readonly PersonWrite[]): unknown[] {
     writes.map((w) => w.test),
     writes.map((w) => w.id),
     writes.map((w) => w.p),
-    of((person) => json(person.traits)),
+    writes.map(({ person, areTraitsChanged }) =>
+      person === null ? null : areTraitsChanged ? json(person.traits) : 'null',
+    ),
     of((person) => json(person.activities)),
     of((person) => person.events),
     of((person) => person.firstSeen),

@@ -55,10 +55,12 @@ export function hearEvent(row: StoredEvent, draft: PeopleDraft, hearing: Hearing
   const known = draft.known.get(name)
   const heard = hear(key.id, known, said)
   const keep = (person: Person | null) => {
+    const earlier = draft.writes.get(name)
     const isPermissionChanged =
-      (draft.writes.get(name)?.isPermissionChanged ?? false) ||
+      (earlier?.isPermissionChanged ?? false) ||
       (known?.permissions ?? FREE) !== (person?.permissions ?? FREE)
-    draft.writes.set(name, { ...key, p: row.p, person, isPermissionChanged })
+    const areTraitsChanged = (earlier?.areTraitsChanged ?? false) || known?.traits !== person?.traits
+    draft.writes.set(name, { ...key, p: row.p, person, isPermissionChanged, areTraitsChanged })
     if (person === null) draft.known.delete(name)
     else draft.known.set(name, person)
   }

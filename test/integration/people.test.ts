@@ -83,6 +83,14 @@ describe('people in the ledger', () => {
     expect(new Date(known.first_seen).getTime()).to.equal(T0)
   })
 
+  it('keep their traits where an event says nothing of them', async () => {
+    await say([set(user('u7'), { plan: 'pro' })])
+    await eventually(async () => expect((await person('u7'))?.traits).to.deep.equal({ plan: 'pro' }))
+    await say([event(user('u7'), 'Viewed')])
+    await eventually(async () => expect(await person('u7')).to.include({ events: 1 }))
+    expect((await person('u7')).traits).to.deep.equal({ plan: 'pro' })
+  })
+
   it('keep what a visitor did under the anonymous id, and give it to the user once it is joined', async () => {
     await say([set(visitor('v2'), { from: 'ad', plan: 'none' }), event(visitor('v2'), 'Viewed')])
     await eventually(async () => expect(await person('v2')).to.include({ events: 1, is_anonymous: true }))
