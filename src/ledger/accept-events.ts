@@ -38,28 +38,28 @@ export interface EventRequest {
 }
 
 const ROWS = `
-unnest($5::text[], $6::smallint[], $7::text[], $8::text[], $9::bool[], $10::text[], $11::text[], $12::float8[],
-       $13::text[], $14::smallint[], $15::uuid[])
-  with ordinality as x(id, p, kind, user_id, is_anonymous, type, data, time, dedupe_id, o, digest, ord)`
+unnest($7::text[], $8::smallint[], $9::smallint[], $10::text[], $11::text[], $12::text[], $13::float8[], $14::text[],
+       $15::uuid[])
+  with ordinality as x(id, p, o, user_id, type, data, time, dedupe_id, digest, ord)`
 
 // The default of seq is drawn row by row in this order, so a user's events keep the order in which they were sent. What
-// the rows of a request share is looked up by its number.
-const insertFrom = (source: string) => `
+// many rows share is looked up by its number.
+const insertWhere = (condition: string) => `
 insert into event (id, p, tenant, kind, user_id, is_anonymous, type, data, time, dedupe_id, source, test, decides)
-select id, p, ($1::uuid[])[o], kind, user_id, is_anonymous, type, data::json, coalesce(to_timestamp(time / 1000), now()),
-       dedupe_id, ($2::text[])[o], ($3::bool[])[o], ($4::bool[])[o]
-from ${source} order by ord`
+select id, p, ($1::uuid[])[o], ($5::text[])[o], user_id, ($6::bool[])[o], type, data::json,
+       coalesce(to_timestamp(time / 1000), now()), dedupe_id, ($2::text[])[o], ($3::bool[])[o], ($4::bool[])[o]
+from ${ROWS} where ${condition} order by ord`
 
-const INSERT = insertFrom(ROWS)
+const INSERT = insertWhere('true')
 
 // One statement, so that a process that stands still holds no key while it does. The keys are taken in one order
 // everywhere: two that share some wait for each other in turn, never in a circle. They are compared in a list, since a
 // join of parameters is planned for ten rows.
 const INSERT_ONCE = `
-with x as materialized (select * from ${ROWS}), taken as (
-  insert into event_key (digest) select digest from x where digest is not null order by digest
+with taken as (
+  insert into event_key (digest) select d from unnest($15::uuid[]) d where d is not null order by d
   on conflict do nothing returning digest)
-${insertFrom('x where digest is null or digest in (select digest from taken)')} returning id`
+${insertWhere('digest is null or digest in (select digest from taken)')} returning id`
 
 /** An event with the digest under which it counts once, as text of a uuid; null where it has no id. */
 interface KeyedEvent {
@@ -103,36 +103,50 @@ export async function commitEvents(
 
 function valuesOf(requests: readonly EventRequest[], firsts: readonly (readonly KeyedEvent[])[]): unknown[] {
   const rows = firsts.flat()
-  const { origins, numbers } = numbered(requests)
+  const { shared, numbers } = numbered(requests, firsts)
   return [
-    origins.map(({ tenant }) => tenant),
-    origins.map(({ source }) => source),
-    origins.map(({ test }) => test),
-    origins.map(({ decides }) => decides),
+    shared.map(({ origin }) => origin.tenant),
+    shared.map(({ origin }) => origin.source),
+    shared.map(({ origin }) => origin.test),
+    shared.map(({ origin }) => origin.decides),
+    shared.map(({ kind }) => kind),
+    shared.map(({ isAnonymous }) => isAnonymous),
     rows.map(({ event }) => event.id),
     rows.map(({ event }) => event.p),
-    rows.map(({ event }) => event.kind),
+    numbers,
     rows.map(({ event }) => event.userId),
-    rows.map(({ event }) => event.isAnonymous),
     rows.map(({ event }) => event.type),
     rows.map(({ event }) => event.data),
     rows.map(({ event }) => event.time),
     rows.map(({ event }) => event.onceId),
-    firsts.flatMap((keyed, i) => keyed.map(() => numbers[i])),
     rows.map(({ digest }) => digest),
   ]
 }
 
-/** The origins of these requests, each once, and the number of each request's, from 1. */
-function numbered(requests: readonly EventRequest[]): { origins: EventOrigin[]; numbers: number[] } {
-  const known = new Map<string, { number: number; origin: EventOrigin }>()
-  const numbers = requests.map(({ origin }) => {
-    const key = `${origin.tenant} ${origin.source} ${origin.test} ${origin.decides}`
-    const entry = known.get(key) ?? { number: known.size + 1, origin }
-    known.set(key, entry)
-    return entry.number
+/** What many rows have in common. */
+interface Shared {
+  origin: EventOrigin
+  kind: EventKind
+  isAnonymous: boolean
+}
+
+/** What rows have in common, each once, and the number of each row's, from 1. */
+function numbered(
+  requests: readonly EventRequest[],
+  firsts: readonly (readonly KeyedEvent[])[],
+): { shared: Shared[]; numbers: number[] } {
+  const known = new Map<string, number>()
+  const shared: Shared[] = []
+  const numbers = requests.flatMap(({ origin }, i) => {
+    const whose = `${origin.tenant} ${origin.source} ${origin.test} ${origin.decides}`
+    return firsts[i]!.map(({ event: { kind, isAnonymous } }) => {
+      const key = `${whose} ${kind} ${isAnonymous}`
+      const number = known.get(key) ?? shared.push({ origin, kind, isAnonymous })
+      known.set(key, number)
+      return number
+    })
   })
-  return { origins: [...known.values()].map(({ origin }) => origin), numbers }
+  return { shared, numbers }
 }
 
 /** What is left of each request where an id counts once within its tenant, source, kind and mode. */
