@@ -81,7 +81,7 @@ keys
       for (const key of await listKeys(ledger, tenant))
         print(
           Object.values(key)
-            .map((value) => value ?? '-')
+            .map((value) => (value instanceof Date ? value.toISOString() : (value ?? '-')))
             .join('\t'),
         )
     })
@@ -104,14 +104,15 @@ program
   .option('--watch', 'again each second, until Ctrl-C')
   .option('--json', 'for programs')
   .action(async (options: { watch?: boolean; json?: boolean }) => {
-    const [{ readStatus }, { showStatus }] = await Promise.all([
+    const [{ readStatus }, { showStatus }, { viewStatus }] = await Promise.all([
       import('./ledger/status.ts'),
       import('./command/show-status.ts'),
+      import('./http/operators/status.ts'),
     ])
     await withLedger(async (ledger) => {
       const lines = async () => {
         const status = await readStatus(ledger.pool)
-        return options.json === true ? JSON.stringify(status) : showStatus(status).join('\n')
+        return options.json === true ? JSON.stringify(viewStatus(status)) : showStatus(status).join('\n')
       }
       if (options.watch !== true) return print(await lines())
       const { watch } = await import('./command/watch.ts')
@@ -381,6 +382,12 @@ async function runProcess(kind: 'web' | 'worker'): Promise<void> {
     process.stdin.once('close', () => (isStopping ? undefined : stop('the platform is gone')))
   }
 }
+
+// Whoever reads has heard enough, as `head` does: that is no defect.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
 
 program.parseAsync().catch((error: unknown) => {
   // What was expected to go wrong has a text of its own; anything else is a defect and shows where.

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg'
 import { VolleyError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Pool } from './ledger.ts'
+import { readSending } from './sending.ts'
 import { DEADLINE_LANE, laneFor, sleeperFor } from './timers.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -39,7 +40,7 @@ select l.id, ${MS('l.at')} as at, l.reason, l.error, l.action_id as "actionId", 
 from dead_letter l left join action a on a.id = l.action_id
   left join tenant t on t.id = coalesce(a.tenant, (l.body->'event'->>'tenant')::uuid)`
 
-/** A page of letters, newest first. */
+/** A page of letters, newest first; throws `not_found` where no tenant has the name that was asked for. */
 export async function listLetters(pool: Pool, filter: LetterFilter): Promise<Letter[]> {
   const { rows } = await pool.query<Letter>(
     `${LETTERS}
@@ -48,6 +49,13 @@ export async function listLetters(pool: Pool, filter: LetterFilter): Promise<Let
      order by l.id desc limit $5`,
     [filter.reason, filter.tenant, filter.before, filter.all, filter.limit],
   )
+  // "No dead letters" must not be the answer to a name that was misspelt.
+  if (
+    rows.length === 0 &&
+    filter.tenant !== null &&
+    (await readSending(pool, { slug: filter.tenant })) === null
+  )
+    throw new VolleyError('not_found', `No tenant is called ${filter.tenant}.`)
   return rows
 }
 

@@ -61,7 +61,12 @@ describe('the volley command of an operator', function () {
     expect(out).to.match(/w_\w{26} +\S+ +\d+ +64 +1\ds/)
     expect(out).to.include(`acme    ${new URL(receiver.url).origin}`)
     const json = JSON.parse((await run('status', '--json')).out)
-    expect(json).to.deep.include({ waiting: 2, sleeping: 1, deadLetters: 0 })
+    expect(json).to.deep.include({ waiting: 2, sleeping: 1, dead_letters: 0 })
+    const overHttp = await volley.call('GET', '/api/operators/status', undefined, {
+      key: (await run('keys', 'create', '--operator')).out.trim(),
+    })
+    expect(Object.keys(json)).to.deep.equal(Object.keys(overHttp.body))
+    expect(Object.keys(json.workers[0])).to.deep.equal(Object.keys(overHttp.body.workers[0]))
     await run('tenants', 'sending', 'acme', 'on')
     await eventually(() => expect(receiver.ids).to.have.length(2))
   })
@@ -74,6 +79,8 @@ describe('the volley command of an operator', function () {
     expect((await run('keys', 'create')).error).to.equal(
       'volley: volley keys: expected --tenant <slug>, or --operator\n',
     )
+    const misspelt = await run('dead-letters', 'list', '--tenant', 'amce')
+    expect([misspelt.code, misspelt.error]).to.deep.equal([1, 'volley: No tenant is called amce.\n'])
     expect((await run('tenants', 'backlog', 'acme', '0')).error).to.match(/whole number from 1 to/)
   })
 
@@ -82,8 +89,9 @@ describe('the volley command of an operator', function () {
     const status = (key: string) => volley.call('GET', '/api/operators/status', undefined, { key })
     expect((await status(out.trim())).status).to.equal(200)
     const listed = (await run('keys', 'list', '--operator')).out
-    const [id, , mode, prefix, label] = listed.split('\t')
+    const [id, , mode, prefix, label, created] = listed.split('\t')
     expect([mode, prefix, label]).to.deep.equal(['operator', out.slice(0, 12), 'night'])
+    expect(created).to.match(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
     expect((await run('keys', 'revoke', id!)).code).to.equal(0)
     await eventually(async () => expect((await status(out.trim())).status).to.equal(401))
   })
@@ -92,6 +100,19 @@ describe('the volley command of an operator', function () {
     expect((await run('tenants', 'backlog', 'acme', '5')).out).to.equal('acme\t5\n')
     expect((await run('tenants', 'list')).out).to.match(/^acme\ton\t.*\t5$/m)
     expect((await run('tenants', 'backlog', 'acme', 'default')).out).to.equal('acme\tdefault\n')
+  })
+
+  it('ends without a word where its reader has read enough', async () => {
+    const child = spawn(process.execPath, [MAIN, 'status', '--watch'], { env: environment() })
+    let complaint = ''
+    child.stderr.on('data', (chunk) => {
+      complaint += chunk
+    })
+    const left = once(child, 'exit')
+    await once(child.stdout, 'data')
+    child.stdout.destroy()
+    expect((await left)[0]).to.equal(0)
+    expect(complaint).to.equal('')
   })
 
   it('watches until Ctrl-C, and then leaves at once', async () => {

@@ -29,7 +29,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   command: ['actors', 'connectors', 'decisions', 'documents', 'ledger', '*'],
   'mikro-orm.config.ts': ['ledger', '*'],
   'src/app.ts': ['dispatch', 'documents', 'http', 'ledger', 'mailbox', 'turn', 'upkeep', '*'],
-  'src/main.ts': ['command', 'connectors', 'documents', 'demo', 'ledger', 'local', 'src/app.ts', '*'],
+  'src/main.ts': ['command', 'connectors', 'documents', 'demo', 'http', 'ledger', 'local', 'src/app.ts', '*'],
 }
 
 /** Packages that belong to one room alone. */

@@ -64,6 +64,7 @@ export const getDeadLetters = route({
   answers: {
     200: Type.Object({ dead_letters: Type.Array(LetterView), next_cursor: Nullable(Type.String()) }),
   },
+  errors: ['not_found'],
   async handler({ query, deps }) {
     const limit = query.limit ?? 50
     const letters = await listLetters(deps.ledger.pool, {

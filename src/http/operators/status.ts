@@ -57,7 +57,8 @@ const View = Type.Object({
   ),
 })
 
-const view = (status: Status): Static<typeof View> => ({
+/** The status as it is shown to programs, over HTTP and by `volley status --json`. */
+export const viewStatus = (status: Status): Static<typeof View> => ({
   workers: status.workers.map(({ beatEndsInMs, ...worker }) => ({
     ...worker,
     beat_ends_in_ms: beatEndsInMs,
@@ -86,6 +87,6 @@ export const getStatus = route({
   auth: 'operator',
   answers: { 200: View },
   async handler({ deps }) {
-    return { status: 200, body: view(await readStatus(deps.ledger.pool)) }
+    return { status: 200, body: viewStatus(await readStatus(deps.ledger.pool)) }
   },
 })
