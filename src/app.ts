@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Client } from './dispatch/client.ts'
 import { createGuard } from './dispatch/guard.ts'
+import { LiveRules } from './documents/live-rules.ts'
 import { compileParametersSchema } from './documents/parameters-schema.ts'
-import { loadRules } from './documents/rule-book.ts'
 import { VolleyError } from './errors.ts'
 import { BacklogGate } from './http/backlog-gate.ts'
 import { KnownSecrets } from './http/connectors/known-secrets.ts'
@@ -19,6 +21,7 @@ import { Intake } from './ledger/intake.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
 import { partitionsOfTenant } from './ledger/placement.ts'
+import { dropRulesInUse, sayRulesInUse } from './ledger/rules-in-use.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
 import { readSegmentSecret } from './ledger/segment-secret.ts'
 import { TenantRegistry } from './ledger/tenant-registry.ts'
@@ -57,14 +60,20 @@ function needed(config: Config): Needed {
   return { databaseUrl, redisUrl, secretKey }
 }
 
-async function openParts(config: Config, poolMax: number) {
+async function openParts(config: Config, kind: 'web' | 'worker', log: Log) {
   const { databaseUrl, redisUrl, secretKey } = needed(config)
+  const id = randomUUID()
   // Documents first: a mistake in one stops the start before anything was opened.
-  const rules = loadRules(config.rulesDir)
+  const rules = new LiveRules({
+    rulesDir: config.rulesDir,
+    log,
+    report: (state) =>
+      sayRulesInUse(ledger.pool, { process: id, kind, host: hostname(), pid: process.pid, ...state }),
+  })
   const guard = createGuard(config.egressAllow)
   const ledger = await Ledger.open({
     databaseUrl,
-    poolMax,
+    poolMax: POOL_MAX[kind],
     queryTimeoutMs: QUERY_TIMEOUT_MS,
   })
   await ledger.checkPartitions(config.partitions)
@@ -77,7 +86,13 @@ async function openParts(config: Config, poolMax: number) {
   })
   const tenants = new TenantRegistry(ledger.pool)
   await Promise.all([registry.start(), tenants.start()])
-  return { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry, tenants }
+  rules.start()
+  const stopRules = async () => {
+    await rules.stop()
+    // What a process said counts for a minute; its end does not depend on the ledger.
+    await dropRulesInUse(ledger.pool, id).catch(() => undefined)
+  }
+  return { databaseUrl, redisUrl, rules, stopRules, guard, ledger, secrets, registry, tenants }
 }
 
 /** A web process: serves the API until `close`, which lets running requests finish. */
@@ -86,7 +101,8 @@ export async function startWeb(
   log: Log,
   hooks: Pick<ServerOptions, 'onAnswer'> = {},
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const { redisUrl, rules, guard, ledger, secrets, registry, tenants } = await openParts(config, POOL_MAX.web)
+  const parts = await openParts(config, 'web', log)
+  const { redisUrl, rules, guard, ledger, secrets, registry, tenants } = parts
   const redis = connect(redisUrl, 'send', log, config.redisTls)
   const nudger = new Mailer({ redis, log, readOwners: () => owners(ledger.pool) })
   const backlog = new BacklogGate({
@@ -133,6 +149,7 @@ export async function startWeb(
     async close() {
       await tail.stop()
       await closeServer(server, CLOSE_GRACE_MS)
+      await parts.stopRules()
       await registry.stop()
       await tenants.stop()
       redis.disconnect()
@@ -159,10 +176,8 @@ function startUpkeep(ledger: Ledger, config: Config, log: Log): { stop(): Promis
 
 /** A worker process: owns its share of the partitions and sends until `close`, which gives them back first. */
 export async function startWorker(config: Config, log: Log): Promise<{ id: string; close(): Promise<void> }> {
-  const { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry, tenants } = await openParts(
-    config,
-    POOL_MAX.worker,
-  )
+  const parts = await openParts(config, 'worker', log)
+  const { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry, tenants } = parts
   const endpoints = new EndpointRegistry({
     pool: ledger.pool,
     partitions: config.partitions,
@@ -196,7 +211,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     clock: systemClock,
     registry: new AllTypes(registry, endpoints),
     tenants,
-    rules,
+    latestRules: () => rules.latest(),
     client,
     nudger,
     log,
@@ -222,7 +237,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
       await mailbox?.stop()
       commands.disconnect()
       await client.close()
-      await Promise.all([registry.stop(), endpoints.stop(), tenants.stop()])
+      await Promise.all([parts.stopRules(), registry.stop(), endpoints.stop(), tenants.stop()])
       await loads.end()
       await ledger.close()
     },

@@ -47,7 +47,7 @@ function totals(status: Status): string {
 }
 
 function whatIsWrong(status: Status): string[] {
-  const { partitions, workers, suspects, breakers, deadLetters, notSending } = status
+  const { partitions, workers, suspects, breakers, deadLetters, notSending, rules } = status
   const wrong: string[] = []
   if (workers.length === 0) wrong.push('no worker is alive: nothing is sent')
   else if (partitions.free > 0) wrong.push(`${partitions.free} of ${partitions.all} partitions have no owner`)
@@ -61,6 +61,12 @@ function whatIsWrong(status: Status): string[] {
     wrong.push(`${tenant}: nothing is sent to ${destination} for ${seconds(openForMs)} (${reason})`)
   for (const { tenant, sending, reason } of notSending)
     wrong.push(`${tenant}: sending is ${sending}${reason === null ? '' : ` (${reason})`}`)
+  for (const { message, processes, sinceMs } of rules.broken)
+    wrong.push(
+      `an edit of ${seconds(sinceMs)} ago is broken, ${many(processes)} ${processes === 1 ? 'process keeps' : 'processes keep'} the rules before it: ${message}`,
+    )
+  if (rules.versions > 1 && rules.broken.length === 0)
+    wrong.push(`${rules.versions} versions of the rules are in force at the same time`)
   if (deadLetters > 0) wrong.push(`${many(deadLetters)} dead letters: volley dead-letters list`)
   return wrong
 }

@@ -23,6 +23,7 @@ export const REMOVALS: readonly Removal[] = [
   },
   { table: 'permit', keep: '1 hour', since: 'until' },
   { table: 'suspect', keep: '1 day', since: 'died_at' },
+  { table: 'rules_in_use', keep: '1 day', since: 'seen_at' },
   { table: 'breaker', keep: '30 days', since: `case when state = 'closed' then closed_at end` },
   { table: 'breaker_change', keep: '90 days', since: 'at' },
   { table: 'dead_letter', keep: '90 days', since: 'resolved_at' },

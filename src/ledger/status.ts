@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { type RulesStatus, readRulesInUse } from './rules-in-use.ts'
 import { DEATHS_COUNT, SUSPECT_PARTITION } from './suspects.ts'
 import { SLEEP_LANE } from './timers.ts'
 
@@ -46,11 +47,12 @@ export interface Status {
   breakers: { tenant: string; destination: string; state: string; reason: string; openForMs: number }[]
   deadLetters: number
   notSending: { tenant: string; sending: string; reason: string | null }[]
+  rules: RulesStatus
 }
 
 /** The state of the installation; bounded work, however much waits. */
 export async function readStatus(pool: Pool): Promise<Status> {
-  const [workers, partitions, suspects, lanes, sleeping, breakers, deadLetters, notSending] =
+  const [workers, partitions, suspects, lanes, sleeping, breakers, deadLetters, notSending, rules] =
     await Promise.all([
       readWorkers(pool),
       readPartitions(pool),
@@ -62,6 +64,7 @@ export async function readStatus(pool: Pool): Promise<Status> {
       pool.query<Status['notSending'][number]>(
         `select slug as tenant, sending, sending_reason as reason from tenant where sending <> 'on' order by slug`,
       ),
+      readRulesInUse(pool),
     ])
   return {
     workers,
@@ -76,6 +79,7 @@ export async function readStatus(pool: Pool): Promise<Status> {
     breakers,
     deadLetters: deadLetters.rows[0]!.n,
     notSending: notSending.rows,
+    rules,
   }
 }
 

@@ -18,7 +18,8 @@ export interface Parts {
   clock: Clock
   registry: TypesInUse
   tenants: TenantsInUse
-  rules: RuleBook
+  /** The rules as they are now; every turn goes by one version. */
+  latestRules(): RuleBook
   client: Sender
   nudger: Nudger
   log: Log
@@ -28,6 +29,8 @@ export interface Parts {
 
 /** What the steps of one worker's turn share. One worker, one engine; nothing here outlives the process. */
 export interface Engine extends Parts {
+  /** What the present turn goes by: types are loaded for the same rules that decide. */
+  rules: RuleBook
   ownership: Ownership
   agenda: Agenda
   held: Held

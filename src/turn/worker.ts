@@ -62,6 +62,7 @@ export class Worker {
     this.#refusals = new Refusals(options.ledger, held)
     this.#engine = {
       ...options,
+      rules: options.latestRules(),
       ownership,
       agenda: new Agenda(),
       held,
@@ -185,6 +186,7 @@ export class Worker {
       return true
     }
     const results = work.results.length
+    this.#engine.rules = this.#engine.latestRules()
     try {
       if ((await turn(this.#engine, work, this.#care)) === 'buried') {
         agenda.putBack(work)

@@ -16,6 +16,8 @@ const ROWS: Record<string, (ago: string, n: string) => string> = {
   worker: (ago, n) => `insert into worker (id, host, pid, dead_at) values ('${n}', 'here', 1, ${ago})`,
   permit: (ago, n) => `insert into permit (type, action_id, until) values ('at_1', '${n}', ${ago})`,
   suspect: (ago, n) => `insert into suspect (id, p, deaths, died_at) values ('${n}', 1, 1, ${ago})`,
+  rules_in_use: (ago) =>
+    `insert into rules_in_use (process, host, pid, kind, digest, seen_at) values (gen_random_uuid(), 'here', 1, 'web', 'd', ${ago})`,
   breaker: (
     ago,
     n,

@@ -124,7 +124,7 @@ export class Simulation {
       clock: machine.clock,
       registry: REGISTRY,
       tenants: { sendingOf: () => 'on', isFresh: () => true },
-      rules: RULES,
+      latestRules: () => RULES,
       client: this.#outside.sender(machine, () => worker.id),
       nudger: this.#redis.nudger((nudge) => {
         if (!worker.owns(nudge.p)) return false

@@ -55,6 +55,13 @@ const View = Type.Object({
   not_sending: Type.Array(
     Type.Object({ tenant: Type.String(), sending: Type.String(), reason: Nullable(Type.String()) }),
   ),
+  rules: Type.Object({
+    versions: Type.Integer({ description: 'Different versions that processes decide by at this time.' }),
+    broken: Type.Array(
+      Type.Object({ message: Type.String(), processes: Type.Integer(), since_ms: Type.Number() }),
+      { description: 'Edits that were not taken; these processes keep the version before.' },
+    ),
+  }),
 })
 
 /** The status as it is shown to programs, over HTTP and by `volley status --json`. */
@@ -78,6 +85,10 @@ export const viewStatus = (status: Status): Static<typeof View> => ({
   breakers: status.breakers.map(({ openForMs, ...breaker }) => ({ ...breaker, open_for_ms: openForMs })),
   dead_letters: status.deadLetters,
   not_sending: status.notSending,
+  rules: {
+    versions: status.rules.versions,
+    broken: status.rules.broken.map(({ sinceMs, ...edit }) => ({ ...edit, since_ms: sinceMs })),
+  },
 })
 
 export const getStatus = route({
