@@ -3,6 +3,9 @@ import { encodeTime } from 'ulid'
 import { dropMonths, type KeepMonths } from '../../src/ledger/drop-months.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { ensureMonths } from '../../src/ledger/months.ts'
+import { createLog } from '../../src/log.ts'
+import { Retention } from '../../src/upkeep/retention.ts'
+import { eventually } from '../support/eventually.ts'
 import { testDatabase } from '../support/servers.ts'
 
 const TABLES = ['event', 'action', 'fact', 'history', 'decision']
@@ -61,6 +64,15 @@ describe('months that are over', () => {
     expect(new Set(fates.map(({ kind }) => kind))).to.deep.equal(new Set(['dropped']))
     for (const table of TABLES) expect(await monthsOf(table), table).to.deep.equal(past(1))
     expect(await dropMonths(ledger.pool, week)).to.deep.equal([])
+  })
+
+  it('go in the daily run of a worker', async () => {
+    const retention = new Retention(ledger, createLog({ level: 'silent', name: 'test' }), week)
+    retention.start()
+    await eventually(async () => {
+      for (const table of TABLES) expect(await monthsOf(table), table).to.deep.equal(past(1))
+    })
+    await retention.stop()
   })
 
   it('are kept as long as each kind of them is to be, or for ever', async () => {
