@@ -49,9 +49,14 @@ export function commandOf(pid: number): string | null {
   }
 }
 
-/** What tells a process from a later one with the same id: when it began, in the machine's own words. */
+/**
+ * What tells a process from a later one with the same id: when it began, in the machine's own words. Null where there is
+ * none, or merely the exit status of one.
+ */
 export function startMark(pid: number): string | null {
-  const ticks = statFields(pid)?.[19]
+  const fields = statFields(pid)
+  if (fields?.[0] === 'Z') return null
+  const ticks = fields?.[19]
   if (ticks === undefined) return ps(pid, 'lstart')
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   return `${boot}:${ticks}`

@@ -145,7 +145,12 @@ describe('users over the API', () => {
     })
     expect(body.actions[0]).to.include({ test: true, status: 'pending' })
     expect(body.user.traits).to.deep.equal({ plan: 'test' })
-    expect(body.decisions[0].decided).to.deep.include({ test: true, sent: false, would_send: true, reason: null })
+    expect(body.decisions[0].decided).to.deep.include({
+      test: true,
+      sent: false,
+      would_send: true,
+      reason: null,
+    })
     expect((await get('u5')).body).to.deep.include({ actions: [], recent_events: [] })
     expect((await get('u5')).body.user).to.deep.include({ traits: { plan: 'live' }, events: 0 })
   })
