@@ -50,8 +50,10 @@ export function letGo(engine: Engine, partitions: readonly number[]): { id: stri
       const remainingMs = action.wireUntil === null ? 0 : Math.max(0, action.wireUntil - now)
       onWire.push({ id: action.id, remainingMs: Math.ceil(remainingMs) + 1_000 })
     }
+    engine.waitingOnWire.delete(action.id)
     engine.held.lose(action)
   }
+  for (const [id, p] of engine.unsent) if (lost.has(p)) engine.unsent.delete(id)
   // Told at once, and not by the next turn: the sooner its next owner knows, the better.
   engine.lost.add([...engine.agenda.takeLost(), ...engine.oneByOne.takeLost()])
   return onWire

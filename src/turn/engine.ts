@@ -41,8 +41,11 @@ export interface Engine extends Parts {
   oneByOne: OneByOne
   /** Actions on the wire for which a cancel or a retry waits; their facts are not loaded again before the result. */
   waitingOnWire: Set<string>
-  /** Actions that must not be sent twice, claimed by this worker and certainly not sent yet. */
-  unsent: Set<string>
+  /**
+   * Actions that must not be sent twice, claimed by this worker and certainly not sent yet, with their partitions: where
+   * one of those is lost, the next owner may claim and send them, and this worker knows nothing of it.
+   */
+  unsent: Map<string, number>
   /** When the next POST of a type with a rate may begin, by the monotonic clock. */
   paces: Map<string, number>
   /** The ledger's clock minus this machine's, in ms, as the last fence showed it. */

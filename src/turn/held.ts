@@ -68,6 +68,11 @@ export class Held {
     return this.#held.size
   }
 
+  /** How many were sent for a partition that was lost meanwhile, and are still to be told to the next owner. */
+  get untold(): number {
+    return this.#untold.size
+  }
+
   get(id: string): HeldAction | undefined {
     return this.#held.get(id)
   }

@@ -61,7 +61,7 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
       for (const { row } of loaded.subjects) attempted.add(row.id)
       const { actions, events } = await decideAndWrite(engine, tx, { loaded, care, alone: mine.alone, fence })
       const leaves = decideLeaves(loaded, actions.transitions, fence.now)
-      for (const { id } of leaves.claims) engine.unsent.add(id)
+      for (const { id, p } of leaves.claims) engine.unsent.set(id, p)
       await writeLeaves(tx, leaves)
       const told = await tellWaiting(engine, tx, loaded)
       const reserved = loaded.subjects.filter(

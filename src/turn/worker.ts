@@ -78,7 +78,7 @@ export class Worker {
       }),
       oneByOne: new OneByOne(() => this.#engine),
       waitingOnWire: new Set(),
-      unsent: new Set(),
+      unsent: new Map(),
       paces: new Map(),
       clockOffsetMs: 0,
       isSending: true,
@@ -111,6 +111,19 @@ export class Worker {
 
   owns(p: number): boolean {
     return this.#engine.ownership.owns(p)
+  }
+
+  /** What this worker has in hand; all zero once nothing of what it owns is due, and nothing on its way. */
+  inHand(): { held: number; onWire: number; untold: number; uncommitted: number; waitingOnWire: number } {
+    const { held, lanes, agenda, waitingOnWire } = this.#engine
+    const { size, untold } = held
+    return {
+      held: size,
+      onWire: lanes.onWire,
+      untold,
+      uncommitted: agenda.uncommitted,
+      waitingOnWire: waitingOnWire.size,
+    }
   }
 
   /** Stops sending, gives the partitions away at once, and waits for what is on the wire as long as a stop may take. */

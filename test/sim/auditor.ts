@@ -16,9 +16,13 @@ export interface Post {
   action: string
   type: string
   machine: Machine
+  worker: string
   at: number
-  /** Null while it is on the wire; `definite`: the sender was told that the receiver did not act. */
-  end: { at: number; isDefinite: boolean } | null
+  /**
+   * Null while it is on the wire; `isDefinite`: the sender was told that the receiver did not act; `isDelivered`: it was told
+   * that the receiver did.
+   */
+  end: { at: number; isDefinite: boolean; isDelivered: boolean } | null
   reaction: Reaction
 }
 
@@ -35,6 +39,8 @@ export interface AuditorOptions {
   postgres: Postgres
   /** No process, connection or server is disturbed in this run. */
   isQuiet: boolean
+  /** Nothing but that, and workers that are told to stop and hand over what they have. */
+  isGraceful: boolean
   /** Some run falls back to an older state of the ledger: what it forgot may happen again. */
   fallsBack: boolean
 }
@@ -83,9 +89,9 @@ export class Auditor {
   }
 
   /** A POST begins. */
-  posted(post: Post, worker: string): void {
+  posted(post: Post): void {
     const { world, postgres, fallsBack, isQuiet } = this.#options
-    const { action, machine } = post
+    const { action, machine, worker } = post
     if (
       this.posts.some((other) => other.action === action && other.machine === machine && other.end === null)
     )
@@ -129,10 +135,12 @@ export class Auditor {
     const { worker, transitions } = written
     if (tables.workers.get(worker)?.deadAt !== null) this.breach(4, `${worker} commits and is buried`)
     if (transitions.length > ROWS_A_TURN) this.breach(9, `${transitions.length} rows in one turn`)
+    for (const { id, p } of [...transitions, ...written.claims])
+      if (tables.partitions.get(p)?.owner !== worker)
+        this.breach(4, `${worker} writes ${id}, whose partition it does not own`)
     for (const transition of transitions) {
-      if (tables.partitions.get(transition.p)?.owner !== worker)
-        this.breach(4, `${worker} writes ${transition.id}, whose partition it does not own`)
       this.#stepsFollow(transition, tables)
+      this.#waitsForTheWire(transition, written, tables)
       if (transition.next.status === 'expired') this.#nothingUnread(transition, written, tables)
     }
   }
@@ -152,6 +160,25 @@ export class Auditor {
       this.breach(5, `${id} becomes ${next.status} by steps that lead to ${status}`)
   }
 
+  /** A cancel or a deadline of what its owner has sent is heard after what came of it, and success wins. */
+  #waitsForTheWire({ id, steps }: Transition, { worker }: Written, tables: Tables): void {
+    const early = steps.find(({ kind }) => isEarly(kind))
+    // What a fall-back forgot may have been the result.
+    if (this.#options.fallsBack || early === undefined || steps.some(({ kind }) => kind === 'result')) return
+    const since =
+      tables.history.get(id)?.findLast(({ kind }) => kind === 'result' || kind === 'retry')?.at ?? 0
+    const isOpen = ({ end }: Post) => end === null || end.isDelivered
+    if (
+      this.posts.some(
+        (post) => post.action === id && post.worker === worker && post.at >= since && isOpen(post),
+      )
+    )
+      this.breach(
+        5,
+        `${id} hears a ${early.kind} while ${worker} waits for its POST, or was told that it arrived`,
+      )
+  }
+
   #nothingUnread({ id }: Transition, { applied, fencedAt }: Written, tables: Tables): void {
     const unread = [...tables.facts.values()].find(
       (fact) => fact.actionId === id && fact.kind === 'outcome' && !fact.applied && fact.at < fencedAt,
@@ -160,9 +187,14 @@ export class Auditor {
       this.breach(6, `${id} expires though its outcome had been accepted`)
   }
 
+  /** A process has written a warning or an error into its log. */
+  complained(machine: string, text: string): void {
+    if (this.#options.isQuiet) this.breach(12, `${machine} has no reason to complain: ${text}`)
+  }
+
   /** The run is over: faults stopped at `faultsEndedAt`, and everything had time to end. */
   finish(faultsEndedAt: number): void {
-    const { postgres, isQuiet, fallsBack } = this.#options
+    const { postgres, isGraceful, fallsBack } = this.#options
     for (const stored of postgres.tables.actions.values()) this.#hasEnded(stored, faultsEndedAt)
     if (!fallsBack) this.#nothingLost()
     this.#eventsInOrder()
@@ -174,7 +206,17 @@ export class Auditor {
       if (!fact.applied) this.breach(1, `the ${fact.kind} of ${fact.actionId} is never heard`)
     for (const letter of postgres.tables.deadLetters.values())
       this.breach(12, `a dead letter about ${letter.actionId}: ${letter.error}`)
-    if (isQuiet) this.#nothingTwice()
+    if (isGraceful) this.#nothingTwice()
+  }
+
+  /** A worker has ended or still runs, and everything has ended: nothing may be left in its hands. */
+  handsEmpty(worker: string, inHand: Record<string, number>): void {
+    const left = Object.entries(inHand).filter(([, count]) => count > 0)
+    if (left.length > 0)
+      this.breach(
+        9,
+        `${worker} still has in hand: ${left.map(([what, count]) => `${count} ${what}`).join(', ')}`,
+      )
   }
 
   #hasEnded({ row }: StoredAction, faultsEndedAt: number): void {
@@ -185,7 +227,7 @@ export class Auditor {
     const history = this.#options.postgres.tables.history.get(id) ?? []
     const first = this.posts.find((post) => post.action === id)
     // What ended before it was sent, by a cancel or an outcome that came early, needed no sending.
-    const end = first?.at ?? history.at(-1)?.at ?? Number.POSITIVE_INFINITY
+    const end = Math.min(first?.at ?? Number.POSITIVE_INFINITY, history[0]?.at ?? Number.POSITIVE_INFINITY)
     const isServed = first !== undefined || state.status !== 'expired'
     if (!isServed && end - Math.max(accepted.dueAt, faultsEndedAt) > RECOVERED_WITHIN_MS)
       this.breach(10, `${id} (${type}) expired and was never sent`)
@@ -288,14 +330,21 @@ export class Auditor {
   #nothingTwice(): void {
     for (const [id, steps] of this.#options.postgres.tables.history) {
       const recorded = steps.filter(({ kind }) => kind === 'result').length
-      // What comes back after an outcome ended the action is logged, and no step of it.
-      const unheard = steps.some(({ kind }) => kind === 'outcome') ? 1 : 0
-      const posts = this.posts.filter((post) => post.action === id).length
-      if (posts < recorded || posts > recorded + unheard)
-        this.breach(2, `${posts} POSTs of ${id} and ${recorded} recorded attempts`)
+      const posts = this.posts.filter((post) => post.action === id)
+      // What comes back after an outcome ended the action is logged, and no step of it. An owner that took the partition over
+      // knows of no POST of the one before, and lets a cancel or a deadline end the action meanwhile.
+      const isUnheard = steps.some(
+        ({ kind, writer }) =>
+          kind === 'outcome' || (isEarly(kind) && posts.some(({ worker }) => worker !== writer)),
+      )
+      if (posts.length < recorded || posts.length > recorded + (isUnheard ? 1 : 0))
+        this.breach(2, `${posts.length} POSTs of ${id} and ${recorded} recorded attempts`)
     }
   }
 }
+
+/** What waits for the result of a POST that is on the wire. */
+const isEarly = (kind: Step['kind']): boolean => kind === 'cancel' || kind === 'deadline'
 
 function isArrow({ kind, from, to }: Step): boolean {
   const names = kind === 'result' ? ['delivered', 'failed'] : [kind]

@@ -185,4 +185,26 @@ export const MUTATIONS: readonly Mutation[] = [
       ),
     ],
   },
+  {
+    guard: 'a cancel waits for the wire',
+    engine: [
+      patch(
+        'src/turn/decide-actions.ts',
+        "subject.isOnWire && (fact.kind === 'cancel' || fact.kind === 'retry')",
+        "subject.isOnWire && fact.kind === 'retry'",
+      ),
+    ],
+    ledger: [],
+  },
+  {
+    guard: 'what waited for the wire is heard',
+    engine: [
+      patch(
+        'src/turn/settle.ts',
+        'if (engine.waitingOnWire.delete(held.id)) engine.agenda.hintFacts(held.p)',
+        '',
+      ),
+    ],
+    ledger: [],
+  },
 ]

@@ -44,8 +44,8 @@ export class Outside {
     const n = this.#counts.get(action) ?? 0
     this.#counts.set(action, n + 1)
     const reaction = reactionOf(action, n)
-    const post: Post = { action, type, machine, at: world.now, end: null, reaction }
-    auditor().posted(post, worker)
+    const post: Post = { action, type, machine, worker, at: world.now, end: null, reaction }
+    auditor().posted(post)
     const startedAt = machine.clock.monotonicMs()
     let isDone = false
     const done = (answer: (latencyMs: number) => SendAnswer) => {
@@ -53,7 +53,7 @@ export class Outside {
       isDone = true
       machine.clock.cancel(timeout)
       const answered = answer(machine.clock.monotonicMs() - startedAt)
-      post.end ??= { at: world.now, isDefinite: isDefinite(answered) }
+      post.end ??= { at: world.now, isDefinite: isDefinite(answered), isDelivered: isDelivered(answered) }
       call.onDone(answered)
     }
     const timeout = machine.clock.after(call.timeoutMs, () =>
@@ -118,6 +118,8 @@ const failed = (reason: 'timeout' | 'connection', latencyMs: number, wasSent: bo
   latencyMs,
   wasSent,
 })
+
+const isDelivered = (answer: SendAnswer): boolean => answer.kind === 'answered' && answer.status < 300
 
 /** The sender knows that the receiver did not take it; anything else may have been acted on. */
 const isDefinite = (answer: SendAnswer): boolean =>

@@ -15,11 +15,14 @@ export interface PlannedAction {
   type: TypeName
   /** Null: due at once. */
   scheduledInMs: number | null
+  /** So long after it is due; null: its type's, which is long enough for everything. */
+  expiresInMs: number | null
   /** To its POSTs, one after the other; then it is well. */
   reactions: Reaction[]
   /** So many ms after the receiver first acted, and once more with another status where `again`; null: it never says. */
   outcome: { afterMs: number; status: 'completed' | 'rejected'; again: boolean } | null
-  cancelAtMs: number | null
+  /** So many ms after it was sent to be accepted. */
+  cancelInMs: number | null
   /** Asked for when it has failed or expired. */
   isRetried: boolean
 }
@@ -80,13 +83,17 @@ const reaction: fc.Arbitrary<Reaction> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('refused' as const) }) },
 )
 
-const orNull = <T>(arbitrary: fc.Arbitrary<T>, nulls: number) =>
-  fc.option(arbitrary, { freq: nulls, nil: null })
+/** Null in half of all cases. (`freq: 1` of fast-check is null in all of them.) */
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 2, nil: null })
 
 const plannedAction: fc.Arbitrary<PlannedAction> = fc.record({
   atMs,
   type: fc.constantFrom(...TYPE_NAMES.filter((name) => name !== 'flooded')),
-  scheduledInMs: fc.option(within(25_000), { freq: 1, nil: null }),
+  scheduledInMs: orNull(within(25_000)),
+  expiresInMs: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.integer({ min: 200, max: 8_000 }) },
+  ),
   reactions: fc.array(reaction, { maxLength: 3 }),
   outcome: orNull(
     fc.record({
@@ -94,15 +101,23 @@ const plannedAction: fc.Arbitrary<PlannedAction> = fc.record({
       status: fc.constantFrom('completed' as const, 'rejected' as const),
       again: fc.boolean(),
     }),
-    9,
   ),
-  cancelAtMs: fc.option(atMs, { freq: 1, nil: null }),
+  // Half of them while its POST may be on the wire.
+  cancelInMs: orNull(fc.oneof(within(1_000), within(BUSY_MS))),
   isRetried: fc.boolean(),
+})
+
+/** A release: workers hand over what they have and come back, so partitions go from hand to hand. */
+const handOver: fc.Arbitrary<Fault> = fc.record({
+  kind: fc.constant('told to stop' as const),
+  atMs,
+  worker,
+  downMs: within(4_000),
 })
 
 const fault: fc.Arbitrary<Fault> = fc.oneof(
   fc.record({ kind: fc.constant('killed' as const), atMs, worker, downMs: within(8_000) }),
-  fc.record({ kind: fc.constant('told to stop' as const), atMs, worker, downMs: within(4_000) }),
+  handOver,
   fc.record({
     kind: fc.constant('paused' as const),
     atMs,
@@ -138,19 +153,19 @@ const nudges: fc.Arbitrary<NudgeLuck> = fc.constantFrom(
   { lost: 0.3, repeated: 0.3, late: 0.3 },
 )
 
-/** Plans of all sorts: one in five without any fault, since then more is promised. */
+/** Plans of all sorts: one in six without any fault and one with nothing but hand-overs, since then more is promised. */
 export const plans: fc.Arbitrary<Plan> = fc.record({
   seed: fc.noShrink(fc.integer({ min: 0, max: 0xffffffff })),
   workers: fc.integer({ min: 1, max: 3 }),
   nudges,
   actions: fc.array(plannedAction, { minLength: 1, maxLength: 14 }),
-  events: fc.array(
-    fc.record({ atMs, user: person, joins: fc.option(person, { freq: 3, nil: null }), openMs: within(400) }),
-    { maxLength: 8 },
-  ),
+  events: fc.array(fc.record({ atMs, user: person, joins: orNull(person), openMs: within(400) }), {
+    maxLength: 8,
+  }),
   faults: fc
     .oneof(
       { weight: 1, arbitrary: fc.constant<Fault[]>([]) },
+      { weight: 1, arbitrary: fc.array(handOver, { minLength: 1, maxLength: 4 }) },
       { weight: 4, arbitrary: fc.array(fault, { minLength: 1, maxLength: 4 }) },
     )
     .map(withOneTrueClock),

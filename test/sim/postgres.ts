@@ -8,8 +8,10 @@ import type { World } from './world.ts'
 export interface Written {
   worker: string
   fencedAt: number
-  transitions: readonly Transition[]
-  applied: readonly DueFact[]
+  transitions: Transition[]
+  /** Actions that the worker said it would send, in their partitions. */
+  claims: { id: string; p: number }[]
+  applied: DueFact[]
 }
 
 /** A transaction idle for longer is ended, as decision 0006 has it. */
@@ -35,7 +37,7 @@ export class Transaction {
   /** Rows of `action` as this transaction sees them. */
   actions = new Map<string, StoredAction>()
   effects: (() => void)[] = []
-  written: { worker: string; fencedAt: number; transitions: Transition[]; applied: DueFact[] } | null = null
+  written: Written | null = null
   lastUsedAt: number
   state: 'open' | 'committed' | 'aborted' = 'open'
 

@@ -19,6 +19,8 @@ const LONGEST_MS = 400_000
 /** After the last fault, this much belongs to it: what it had cut off is told, paused ones go on. */
 const AFTERMATH_MS = 4_000
 const FLOOD = 40
+/** Within this after everything has ended, the last answer has come and was heard. */
+const QUIET_MS = 6_000
 
 /** What a run showed. */
 export interface Run {
@@ -26,6 +28,8 @@ export interface Run {
   posts: number
   /** Virtual ms that it took. */
   elapsedMs: number
+  /** Every arrow that an action went along: what it heard, from where, to where. */
+  arrows: ReadonlySet<string>
   /** What happened, one line each; empty unless asked for. */
   trace: string[]
 }
@@ -49,7 +53,8 @@ export class Simulation {
   readonly #planned = new Map<string, PlannedAction>()
   readonly #trace: string[] | null
   #machines = 0
-  #acceptances = 0
+  /** What clients are still to do, and requests of theirs that have no answer yet. */
+  #toCome = 0
 
   constructor(plan: Plan, options: { isTraced?: boolean } = {}) {
     this.#plan = plan
@@ -58,12 +63,14 @@ export class Simulation {
     this.#postgres = new Postgres(this.#world, PARTITIONS)
     this.#redis = new Redis(this.#world, this.#postgres, plan.nudges)
     const isQuiet = plan.faults.every(({ kind }) => kind === 'Redis wiped')
+    const isGraceful = plan.faults.every(({ kind }) => kind === 'Redis wiped' || kind === 'told to stop')
     // A hand-over allows a second for what is still to be told; a ledger that takes longer is a fault by itself.
-    if (isQuiet) this.#world.slowestMs = 250
+    if (isGraceful) this.#world.slowestMs = 250
     this.#auditor = new Auditor({
       world: this.#world,
       postgres: this.#postgres,
       isQuiet,
+      isGraceful,
       fallsBack: plan.faults.some(({ kind }) => kind === 'Postgres fell back'),
     })
     this.#outside = new Outside({
@@ -93,17 +100,42 @@ export class Simulation {
     await this.#world.run(busyUntil + AFTERMATH_MS)
     const faultsEndedAt = this.#world.now
     await this.#world.run(LONGEST_MS, () => this.#auditor.breaches.length > 0 || this.#isOver())
-    if (this.#auditor.breaches.length === 0) this.#auditor.finish(faultsEndedAt)
+    if (this.#auditor.breaches.length === 0) await this.#finish(faultsEndedAt)
     return {
       breaches: this.#auditor.breaches,
       posts: this.#auditor.posts.length,
       elapsedMs: this.#world.elapsedMs,
+      arrows: this.#arrows(),
       trace: this.#trace ?? [],
     }
   }
 
+  #arrows(): Set<string> {
+    const steps = [...this.#postgres.tables.history.values()].flat()
+    return new Set(steps.map(({ kind, from, to }) => `${kind}: ${from} -> ${to}`))
+  }
+
+  async #finish(faultsEndedAt: number): Promise<void> {
+    this.#auditor.finish(faultsEndedAt)
+    await this.#world.run(QUIET_MS)
+    for (const { machine, worker } of this.#places)
+      if (!machine.isDead) this.#auditor.handsEmpty(worker.id, worker.inHand())
+  }
+
   #at(ms: number, run: () => void): void {
     this.#world.in(ms, run)
+  }
+
+  /** A client asks for something in so many ms; nothing is over before it has its answer. */
+  #asks(ms: number, request: () => Promise<unknown>): void {
+    this.#toCome++
+    this.#at(ms, () => {
+      void request()
+        .catch(() => undefined)
+        .finally(() => {
+          this.#toCome--
+        })
+    })
   }
 
   #say(line: string): void {
@@ -155,28 +187,28 @@ export class Simulation {
   #log(machine: Machine): Log {
     const say = (level: string) => (fields: object, text: string) =>
       this.#say(`${machine.name} ${level} ${text} ${JSON.stringify(fields)}`)
-    const log = { info: say('info'), warn: say('warn'), error: say('error'), debug: say('debug') }
+    const complain = (level: string) => (fields: object, text: string) => {
+      say(level)(fields, text)
+      this.#auditor.complained(machine.name, `${text} ${JSON.stringify(fields)}`)
+    }
+    const log = { info: say('info'), warn: complain('warn'), error: complain('error'), debug: say('debug') }
     return { ...log, isLevelEnabled: () => this.#trace !== null } as unknown as Log
   }
 
   #accept(id: string, action: PlannedAction): void {
     this.#planned.set(id, action)
-    this.#acceptances++
     this.#say(`${id} (${action.type}) is accepted`)
-    void this.#web.accept(id, action.type, action.scheduledInMs).finally(() => {
-      this.#acceptances--
-    })
-    if (action.cancelAtMs !== null && action.cancelAtMs > action.atMs)
-      this.#at(action.cancelAtMs - action.atMs, () => void this.#web.request(id, 'cancel'))
+    this.#asks(0, () => this.#web.accept(id, action.type, action))
+    if (action.cancelInMs !== null) this.#asks(action.cancelInMs, () => this.#web.request(id, 'cancel'))
     // Late enough to find it ended, if it is ever to be asked for.
-    if (action.isRetried) this.#at(BUSY_MS, () => void this.#web.request(id, 'retry'))
+    if (action.isRetried) this.#asks(BUSY_MS, () => this.#web.request(id, 'retry'))
   }
 
   /** A lane with more to do than there is room for, whose receiver never answers. */
   #flood(): void {
     for (let i = 0; i < FLOOD; i++) {
       const id = `ea_f${String(i).padStart(25, '0')}`
-      this.#at(i * 3, () => void this.#web.accept(id, 'flooded', null))
+      this.#at(i * 3, () => void this.#web.accept(id, 'flooded', { scheduledInMs: null, expiresInMs: null }))
     }
   }
 
@@ -197,12 +229,9 @@ export class Simulation {
   #acted(action: string): void {
     const outcome = this.#planned.get(action)?.outcome
     if (outcome === undefined || outcome === null) return
-    this.#at(outcome.afterMs, () => void this.#web.report(action, outcome.status))
-    if (outcome.again)
-      this.#at(
-        outcome.afterMs + 20,
-        () => void this.#web.report(action, outcome.status === 'completed' ? 'rejected' : 'completed'),
-      )
+    const other = outcome.status === 'completed' ? 'rejected' : 'completed'
+    this.#asks(outcome.afterMs, () => this.#web.report(action, outcome.status))
+    if (outcome.again) this.#asks(outcome.afterMs + 20, () => this.#web.report(action, other))
   }
 
   #schedule(fault: Fault): void {
@@ -261,7 +290,7 @@ export class Simulation {
   #isOver(): boolean {
     const { actions, facts, events, marks, notices } = this.#postgres.tables
     return (
-      this.#acceptances === 0 &&
+      this.#toCome === 0 &&
       notices.size === 0 &&
       [...events.values()].every(({ p, xid, seq }) => isRead(marks.get(p)!, xid, seq)) &&
       [...facts.values()].every(({ applied }) => applied) &&

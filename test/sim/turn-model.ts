@@ -339,6 +339,7 @@ export class TurnModel implements TurnTx {
       worker: this.#worker,
       fencedAt: this.#transaction.startedAt,
       transitions: [],
+      claims: [],
       applied: [],
     }
     return this.#transaction.written
@@ -378,6 +379,7 @@ export class TurnModel implements TurnTx {
       return false
     const row: ActionRow = { ...stored.row, claimed: attempt, state: { ...stored.row.state, nextAt } }
     this.#transaction.actions.set(id, { ...stored, row })
+    this.#written().claims.push({ id, p })
     const before = { nextAt: nextBefore, deadline: stored.row.state.deadline }
     this.#later(() => {
       this.#postgres.tables.actions.set(id, { ...stored, row })

@@ -3,7 +3,7 @@ import type { Nudger } from '../../src/mailbox/nudge.ts'
 import type { Auditor } from './auditor.ts'
 import { insertFact } from './ledger-model.ts'
 import type { Machine } from './machine.ts'
-import { PEOPLE, type PlannedEvent } from './plan.ts'
+import { PEOPLE, type PlannedAction, type PlannedEvent } from './plan.ts'
 import { Connection, type Postgres } from './postgres.ts'
 import { insertActions } from './turn-model.ts'
 import { PARTITIONS, TENANT, TYPES, type TypeName } from './types.ts'
@@ -26,7 +26,11 @@ export class Web {
   }
 
   /** Accepts an action under an id of the client's making, so that a repeat changes nothing. */
-  async accept(id: string, typeName: TypeName, scheduledInMs: number | null): Promise<void> {
+  async accept(
+    id: string,
+    typeName: TypeName,
+    { scheduledInMs, expiresInMs }: Pick<PlannedAction, 'scheduledInMs' | 'expiresInMs'>,
+  ): Promise<void> {
     const type = TYPES.get(typeName)!
     const p = type.slices[sliceOf(id, type.slices.length)]!
     const dueAt = await this.#commit((postgres, transaction) => {
@@ -49,7 +53,7 @@ export class Web {
           lane: type.lane,
           p,
           scheduledAt,
-          expiresAt: null,
+          expiresAt: expiresInMs === null ? null : (scheduledAt ?? now) + expiresInMs,
           expiresAfterMs: type.terms.expiresAfterMs,
         },
       ])

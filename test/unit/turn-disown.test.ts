@@ -25,7 +25,9 @@ function holding(): { engine: Engine; held: Held; told: string[] } {
   const oneByOne = new OneByOne(() => engine)
   // Partition 1 is a suspect one, and 2 is not.
   const ownership = { hasSuspects: true, isSuspect: (p: number) => p === 1 }
-  const parts = { held, lanes, agenda: new Agenda(), lost, oneByOne, ownership, clock: systemClock }
+  const agenda = new Agenda()
+  const [waitingOnWire, unsent] = [new Set<string>(), new Map<string, number>()]
+  const parts = { held, lanes, agenda, lost, oneByOne, ownership, waitingOnWire, unsent, clock: systemClock }
   const engine = parts as unknown as Engine
   return { engine, held, told }
 }
@@ -43,6 +45,15 @@ describe('partitions that are let go', () => {
     const { engine, held } = holding()
     letGo(engine, [1])
     expect([...held.values()].map(({ id }) => id)).to.deep.equal(['elsewhere'])
+  })
+
+  it('are forgotten as claimed and as waited for: the next owner may send them, and may be followed by this worker', () => {
+    const { engine } = holding()
+    engine.unsent.set('claimed by a commit that failed', 1).set('claimed elsewhere', 2)
+    engine.waitingOnWire.add('on-wire').add('elsewhere')
+    letGo(engine, [1])
+    expect([...engine.unsent.keys()]).to.deep.equal(['claimed elsewhere'])
+    expect([...engine.waitingOnWire]).to.deep.equal(['elsewhere'])
   })
 
   it('are told to the next owner at once where their result is back', () => {
