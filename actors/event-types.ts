@@ -40,6 +40,7 @@ export const BreakerData = Type.Object({
   destination: Type.String({ description: 'Scheme, host and port.' }),
   reason: Type.String(),
 })
+export type BreakerData = Static<typeof BreakerData>
 
 /** What is said of an endpoint that fails. */
 export const EndpointData = Type.Object({
@@ -50,7 +51,10 @@ export const EndpointData = Type.Object({
   disabled_at: Nullable(Type.String({ description: 'ISO 8601, UTC: since when, or when it will be.' })),
 })
 
+export type EndpointData = Static<typeof EndpointData>
+
 export const TestData = Type.Object({ message: Type.String() })
+export type TestData = Static<typeof TestData>
 
 /** One type of event: when it is sent, and what its `data` is. */
 export interface EventType {

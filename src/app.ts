@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import { Client } from './dispatch/client.ts'
 import { createGuard } from './dispatch/guard.ts'
 import { LiveRules } from './documents/live-rules.ts'
+import { loadDocuments } from './documents/documents.ts'
 import { compileParametersSchema } from './documents/parameters-schema.ts'
 import { VolleyError } from './errors.ts'
 import { BacklogGate } from './http/backlog-gate.ts'
@@ -115,6 +116,7 @@ export async function startWeb(
     const sealed = await readSegmentSecret(ledger.pool, tenant)
     return sealed === null ? null : secrets.open(sealed)
   })
+  const outside = new Client({ guard, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN })
   const tail = new EventTail({
     follow: followEvents.bind(null, ledger.pool),
     present: presentPosition.bind(null, ledger.pool),
@@ -136,6 +138,8 @@ export async function startWeb(
     segmentSecrets,
     guard,
     rules,
+    plans: loadDocuments(config.rulesDir).plans?.plans ?? [],
+    outside,
   }
   const server = createServer({ deps, routes, ...hooks })
   await new Promise<void>((resolve, reject) => {
@@ -149,6 +153,7 @@ export async function startWeb(
     async close() {
       await tail.stop()
       await closeServer(server, CLOSE_GRACE_MS)
+      await outside.close()
       await parts.stopRules()
       await registry.stop()
       await tenants.stop()

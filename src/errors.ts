@@ -39,6 +39,7 @@ const catalogue = {
   live_key_needed: { status: 403, retryable: false, text: 'This needs a live key.' },
   tenant_key_needed: { status: 403, retryable: false, text: "This needs a tenant's key, not an operator's." },
   operator_key_needed: { status: 403, retryable: false, text: "This needs an operator's key." },
+  plan_limit: { status: 403, retryable: false, text: 'The plan of the tenant has no room for one more.' },
   not_found: { status: 404, retryable: false, text: 'Nothing is known under this address.' },
   method_not_allowed: { status: 405, retryable: false, text: 'This address does not take this method.' },
   action_type_unknown: { status: 400, retryable: false, text: 'No active action type has this name.' },

@@ -7,12 +7,19 @@ export interface Plan {
   actions_per_month: number | null
   backlog_max: number | null
   action_types_max: number | null
+  webhook_endpoints_max: number | null
 }
 
 /** Loads `plans.json`. Throws `document_invalid` with the place and what was expected. */
 export function loadPlans(rulesDir: string, path: string): { file: string; plans: Plan[] } {
   const { file, value } = readDocument(rulesDir, path, 'plans')
   const { plans } = value as { plans: (Partial<Plan> & { name: string })[] }
-  const none = { events_per_month: null, actions_per_month: null, backlog_max: null, action_types_max: null }
+  const none = {
+    events_per_month: null,
+    actions_per_month: null,
+    backlog_max: null,
+    action_types_max: null,
+    webhook_endpoints_max: null,
+  }
   return { file, plans: plans.map((plan) => ({ ...none, ...plan })) }
 }

@@ -1,5 +1,7 @@
 import type { Config } from '../config.ts'
+import type { Client } from '../dispatch/client.ts'
 import type { AddressGuard } from '../dispatch/guard.ts'
+import type { Plan } from '../documents/plans.ts'
 import type { RuleBook } from '../documents/rule-book.ts'
 import type { Intake } from '../ledger/intake.ts'
 import type { Caller, Operator } from '../ledger/keys.ts'
@@ -30,4 +32,8 @@ export interface WebDeps {
   segmentSecrets: KnownSecrets
   guard: Pick<AddressGuard, 'refusalOfUrl'>
   rules: RuleBook
+  /** Tiers of tenants, the least first; empty where there are none. */
+  plans: readonly Plan[]
+  /** For what is sent at once and beside the lanes. */
+  outside: Pick<Client, 'target' | 'send'>
 }

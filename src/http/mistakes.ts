@@ -9,6 +9,7 @@ export const MistakesAnswer = Type.Array(Type.Object({ path: Type.String(), mess
 export const ErrorAnswer = Type.Object({
   error: Type.String({ description: 'What is wrong, for a person.' }),
   code: Type.String({ description: 'A stable name from the catalogue in docs/errors.md.' }),
+  upgrade_to: Type.Optional(Type.String({ description: 'Of `plan_limit` alone: a tier that has room.' })),
   details: Type.Optional(
     Type.Union([
       MistakesAnswer,

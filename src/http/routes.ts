@@ -26,6 +26,7 @@ import {
   getDeadLetters,
   postRetryDeadLetter,
 } from './operators/dead-letters.ts'
+import { putPlanOfTenant } from './operators/plan.ts'
 import { getStatus } from './operators/status.ts'
 import {
   getBacklogOfTenant,
@@ -41,6 +42,7 @@ import { deleteUser, getErasure } from './users/erasure.ts'
 import { postImport } from './users/import.ts'
 import { getUser, putUser } from './users/user.ts'
 import { getUsers } from './users/users.ts'
+import { endpointRoutes } from './webhooks/all.ts'
 
 const declared: readonly Route[] = [
   getHealthz,
@@ -61,6 +63,7 @@ const declared: readonly Route[] = [
   getEvents,
   getEventStream,
   ...webhookRoutes,
+  ...endpointRoutes,
   getSegmentSecret,
   putSegmentSecret,
   deleteSegmentSecret,
@@ -85,6 +88,7 @@ const declared: readonly Route[] = [
   putSendingOfTenant,
   getBacklogOfTenant,
   putBacklogOfTenant,
+  putPlanOfTenant,
   ...segmentLibraryRoutes,
   ...posthogLibraryRoutes,
   ...mixpanelLibraryRoutes,

@@ -144,7 +144,7 @@ export function registeredEndpoint(
     previous:
       row.previous_secret === null || row.previous_until === null
         ? null
-        : { secret: openSecret(row.previous_secret), until: row.previous_until.getTime() },
+        : { secret: openSecret(row.previous_secret), until: row.previous_until },
     headers: row.headers === null ? [] : flat(JSON.parse(openSecret(row.headers)) as Record<string, string>),
     isPaused: row.paused,
     withheldAs: isActive ? null : 'endpoint_disabled',

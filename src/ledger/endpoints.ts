@@ -23,25 +23,27 @@ export interface EndpointFields {
   rate_limit: RateLimitText | null
 }
 
-/** A row of `endpoint` as the driver gives it; `headers` and secrets are sealed. */
+/** A row of `endpoint`; `headers` and secrets are sealed, times are ms since the epoch. */
 export interface EndpointRow extends Omit<EndpointFields, 'headers'> {
   id: string
   tenant: string
   secret: Buffer
   previous_secret: Buffer | null
-  previous_until: Date | null
+  previous_until: number | null
   headers: Buffer | null
-  disabled_at: Date | null
+  disabled_at: number | null
   disabled_reason: string | null
-  created_at: Date
-  updated_at: Date
-  deleted_at: Date | null
+  created_at: number
+  updated_at: number
+  deleted_at: number | null
 }
 
+const ms = (column: string) => `round(date_part('epoch', ${column}) * 1000)::float8 as ${column}`
+
 /** The columns of an EndpointRow. */
-export const ENDPOINT_COLUMNS = `id, tenant, url, description, subscribed_events, active, paused, disabled_at, disabled_reason,
-  secret, previous_secret, previous_until, headers, retry_policy, timeout, expires_after, max_in_flight, rate_limit,
-  created_at, updated_at, deleted_at`
+export const ENDPOINT_COLUMNS = `id, tenant, url, description, subscribed_events, active, paused, ${ms('disabled_at')},
+  disabled_reason, secret, previous_secret, ${ms('previous_until')}, headers, retry_policy, timeout, expires_after,
+  max_in_flight, rate_limit, ${ms('created_at')}, ${ms('updated_at')}, ${ms('deleted_at')}`
 
 /** 64 hex characters, used as text by whoever signs or verifies. */
 const newSecret = () => randomBytes(32).toString('hex')

@@ -1,6 +1,5 @@
 import Type, { type Static } from 'typebox'
 import { compileParametersSchema } from '../../documents/parameters-schema.ts'
-import { DURATION_PATTERN, durationMs } from '../../duration.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import {
   type ActionTypeFields,
@@ -14,32 +13,17 @@ import type { ActionType } from '../../ledger/entities/action-types.ts'
 import { DEFAULT_DELAYS, DEFAULT_EXPIRES_AFTER, DEFAULT_TIMEOUT } from '../../ledger/type-registry.ts'
 import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
+import {
+  checkSendingTerms,
+  checkUrl,
+  Duration,
+  Nullable,
+  RateLimit,
+  RetryPolicy,
+  refuse,
+} from '../sending-terms.ts'
 
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const Duration = Type.String({
-  pattern: DURATION_PATTERN,
-  description: 'a duration such as "30s", "2m" or "72h"',
-  examples: ['30s', '2m', '72h'],
-})
 const Text = (maxLength: number) => Type.String({ minLength: 1, maxLength })
-
-const RetryPolicy = Type.Object({
-  delays: Type.Array(Duration, {
-    maxItems: 20,
-    description: 'The wait before each retry; the first try is not in it.',
-  }),
-  jitter: Type.Optional(
-    Type.Number({ minimum: 0, maximum: 1, description: 'Share of a delay that chance may take off.' }),
-  ),
-})
-
-const RateLimit = Type.Object(
-  {
-    limit: Type.Integer({ minimum: 1, maximum: 100_000 }),
-    per: Duration,
-  },
-  { description: 'At most `limit` POSTs begin within any `per`, evenly, over all workers.' },
-)
 
 const Fields = {
   description: Type.Optional(Nullable(Type.String({ maxLength: 2_000 }))),
@@ -298,41 +282,9 @@ function costText(cost: string | number | null | undefined): string | null {
 
 /** What a schema alone cannot say: ranges of durations, a URL that may be sent to, parameters that compile. */
 function check(body: Change, deps: WebDeps): void {
-  within('/timeout', body.timeout, 100, 120_000, '"100ms" to "120s"')
-  within('/rate_limit/per', body.rate_limit?.per, 10, 24 * 3_600_000, '"10ms" to "24h"')
-  within('/expires_after', body.expires_after, 1_000, 90 * 86_400_000, '"1s" to "90d"')
-  for (const [index, delay] of (body.retry_policy?.delays ?? []).entries()) {
-    within(`/retry_policy/delays/${index}`, delay, 0, 7 * 86_400_000, 'at most "7d"')
-  }
-  if (body.delivery_webhook !== undefined) checkUrl(body.delivery_webhook, deps)
+  checkSendingTerms(body)
+  if (body.delivery_webhook !== undefined) checkUrl('/delivery_webhook', body.delivery_webhook, deps)
   if (body.parameters_schema !== undefined) checkSchema(body.parameters_schema)
-}
-
-function within(
-  path: string,
-  text: string | null | undefined,
-  min: number,
-  max: number,
-  expected: string,
-): void {
-  if (text === null || text === undefined) return
-  const ms = durationMs(text) ?? -1
-  if (ms < min || ms > max) refuse('invalid_body', path, `must be ${expected}`)
-}
-
-function checkUrl(text: string, deps: WebDeps): void {
-  const path = '/delivery_webhook'
-  // A URL parser drops blanks and control characters silently, and the text is what is stored and shown.
-  if (!/^[\x21-\x7e\u{a1}-\u{10ffff}]+$/u.test(text) || !URL.canParse(text))
-    refuse('invalid_body', path, 'must be an absolute http or https URL')
-  const url = new URL(text)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    refuse('invalid_body', path, 'must be an http or https URL')
-  if (url.username !== '' || url.password !== '')
-    refuse('invalid_body', path, 'must not hold a user or password')
-  if (url.hash !== '') refuse('invalid_body', path, 'must not have a fragment')
-  const refusal = deps.guard.refusalOfUrl(text)
-  if (refusal !== null) refuse('address_refused', path, refusal)
 }
 
 function checkSchema(schema: unknown): void {
@@ -346,8 +298,4 @@ function checkSchema(schema: unknown): void {
     }))
     throw new VolleyError(error.code, error.message, { details })
   }
-}
-
-function refuse(code: 'invalid_body' | 'address_refused', path: string, message: string): never {
-  throw new VolleyError(code, undefined, { details: [{ path, message }] satisfies Mistake[] })
 }

@@ -1,0 +1,23 @@
+import type { Route } from '../route.ts'
+import {
+  getEndpoint,
+  getEndpoints,
+  postEndpoint,
+  postRotateEndpointSecret,
+  putEndpoint,
+  removeEndpoint,
+} from './endpoints.ts'
+import { getEventTypes } from './event-types.ts'
+import { postTestEndpoint } from './test-endpoint.ts'
+
+/** Every call about webhook endpoints. */
+export const endpointRoutes: readonly Route[] = [
+  getEventTypes,
+  getEndpoints,
+  postEndpoint,
+  getEndpoint,
+  putEndpoint,
+  removeEndpoint,
+  postTestEndpoint,
+  postRotateEndpointSecret,
+]

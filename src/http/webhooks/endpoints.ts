@@ -1,0 +1,140 @@
+import Type from 'typebox'
+import type { Plan } from '../../documents/plans.ts'
+import { durationMs } from '../../duration.ts'
+import {
+  changeEndpoint,
+  createEndpoint,
+  deleteEndpoint,
+  type EndpointRow,
+  findEndpoint,
+  listEndpoints,
+  planOf,
+  rotateEndpointSecret,
+} from '../../ledger/endpoints.ts'
+import type { WebDeps } from '../deps.ts'
+import { route } from '../route.ts'
+import { Duration, within } from '../sending-terms.ts'
+import { ChangeBody, CreateBody, fieldsOf } from './endpoint-fields.ts'
+import { EndpointSchema, viewEndpoint } from './endpoint-view.ts'
+
+const PATH = '/api/webhooks/endpoints'
+export const EndpointParams = Type.Object({ id: Type.String() })
+const One = Type.Object({ endpoint: EndpointSchema })
+const LATE_SUBSCRIBER =
+  'It is told of what happens from a second after the answer at the latest, and of nothing before.'
+
+const view = (row: EndpointRow, { secrets }: WebDeps, secret?: string) => {
+  const headers = row.headers === null ? {} : (JSON.parse(secrets.open(row.headers)) as object)
+  return { endpoint: viewEndpoint(row, Object.keys(headers), secret) }
+}
+
+export const getEndpoints = route({
+  method: 'GET',
+  path: PATH,
+  summary: 'List webhook endpoints',
+  auth: 'key',
+  answers: { 200: Type.Object({ endpoints: Type.Array(EndpointSchema) }) },
+  async handler({ caller, deps }) {
+    const rows = await listEndpoints(deps.ledger.pool, caller.tenant)
+    return { status: 200, body: { endpoints: rows.map((row) => view(row, deps).endpoint) } }
+  },
+})
+
+const OverPlan = Type.Object({ error: Type.String(), code: Type.String(), upgrade_to: Type.String() })
+
+export const postEndpoint = route({
+  method: 'POST',
+  path: PATH,
+  summary: 'Register a webhook endpoint',
+  description: `The secret is only in this answer. ${LATE_SUBSCRIBER}`,
+  auth: 'key',
+  body: CreateBody,
+  answers: { 201: One, 403: OverPlan },
+  errors: ['address_refused', 'plan_limit'],
+  example: { url: 'https://example.com/volley', subscribed_events: ['external_action.*', 'custom.reward.*'] },
+  async handler({ body, caller, deps }) {
+    const fields = { ...fieldsOf(body, deps), url: body.url }
+    const { pool } = deps.ledger
+    const limit = endpointLimit(deps.plans, await planOf(pool, caller.tenant))
+    const created = await createEndpoint(pool, deps.secrets, caller.tenant, fields, limit.max)
+    if (created.kind === 'over') {
+      const error = `The plan ${limit.plan} has room for ${limit.max} webhook endpoint${limit.max === 1 ? '' : 's'}.`
+      return { status: 403, body: { error, code: 'plan_limit', upgrade_to: limit.upgradeTo } }
+    }
+    return { status: 201, body: view(created.endpoint, deps, created.secret) }
+  },
+})
+
+/** How many endpoints a tier allows, and which tier allows more; no limit for a tenant without a tier. */
+function endpointLimit(plans: readonly Plan[], name: string | null) {
+  const plan = plans.find((each) => each.name === name)
+  const max = plan?.webhook_endpoints_max ?? null
+  const roomier = plans.find((each) => (each.webhook_endpoints_max ?? Infinity) > (max ?? Infinity))
+  return { plan: name ?? '', max, upgradeTo: roomier?.name ?? '' }
+}
+
+export const getEndpoint = route({
+  method: 'GET',
+  path: `${PATH}/:id`,
+  summary: 'One webhook endpoint',
+  auth: 'key',
+  params: EndpointParams,
+  answers: { 200: One },
+  errors: ['not_found'],
+  async handler({ params, caller, deps }) {
+    return { status: 200, body: view(await findEndpoint(deps.ledger.pool, caller.tenant, params.id), deps) }
+  },
+})
+
+export const putEndpoint = route({
+  method: 'PUT',
+  path: `${PATH}/:id`,
+  summary: 'Change what is given of a webhook endpoint',
+  auth: 'key',
+  params: EndpointParams,
+  body: ChangeBody,
+  answers: { 200: One },
+  errors: ['not_found', 'address_refused'],
+  example: {},
+  async handler({ params, body, caller, deps }) {
+    const at = { tenant: caller.tenant, id: params.id }
+    const row = await changeEndpoint(deps.ledger.pool, deps.secrets, at, fieldsOf(body, deps))
+    return { status: 200, body: view(row, deps) }
+  },
+})
+
+export const removeEndpoint = route({
+  method: 'DELETE',
+  path: `${PATH}/:id`,
+  summary: 'Delete a webhook endpoint; what it was still to be told ends as failed',
+  auth: 'key',
+  params: EndpointParams,
+  answers: { 200: Type.Object({ deleted: Type.Literal(true) }) },
+  errors: ['not_found'],
+  async handler({ params, caller, deps }) {
+    await deleteEndpoint(deps.ledger.pool, caller.tenant, params.id)
+    return { status: 200, body: { deleted: true as const } }
+  },
+})
+
+const OVERLAP = '24h'
+const OVERLAP_MS_MAX = 7 * 86_400_000
+
+export const postRotateEndpointSecret = route({
+  method: 'POST',
+  path: `${PATH}/:id/rotate-secret`,
+  summary: 'Replace the secret of a webhook endpoint',
+  description: `For the time of \`overlap\` (24 hours if not given) the one before signs too: second in \`webhook-signature\`, and in \`Signature-Previous\`.`,
+  auth: 'key',
+  params: EndpointParams,
+  query: Type.Object({ overlap: Type.Optional(Duration) }),
+  answers: { 200: One },
+  errors: ['not_found'],
+  async handler({ params, query, caller, deps }) {
+    within('/overlap', query.overlap, 0, OVERLAP_MS_MAX, 'at most "7d"')
+    const at = { tenant: caller.tenant, id: params.id }
+    const overlapMs = durationMs(query.overlap ?? OVERLAP)!
+    const { endpoint, secret } = await rotateEndpointSecret(deps.ledger.pool, deps.secrets, at, overlapMs)
+    return { status: 200, body: view(endpoint, deps, secret) }
+  },
+})
