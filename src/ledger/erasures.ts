@@ -2,7 +2,7 @@ import type { ClientBase, Pool, PoolClient } from 'pg'
 import { newId } from '../ids.ts'
 import { preferFilters } from './by-user.ts'
 import { partitionOfUser } from './placement.ts'
-import { belongs, idsOf, redact } from './redact.ts'
+import { actionBelongs, belongs, idsOf, redact } from './redact.ts'
 import { inTransaction } from './transaction.ts'
 
 /** How many rows of each kind are without their data now. */
@@ -111,7 +111,7 @@ async function gather(client: PoolClient, erasure: OpenErasure, partitions: numb
 async function cancelOpen(client: ClientBase, erasure: OpenErasure): Promise<void> {
   await client.query(
     `insert into fact (p, action_id, kind, n, seen_version)
-     select a.p, a.id, 'cancel', a.version, a.version from erasure e join action a on ${belongs('a', 'created_at')}
+     select a.p, a.id, 'cancel', a.version, a.version from erasure e join action a on ${actionBelongs('a')}
      where e.id = $1 and a.user_id = any($2) and a.status in ('pending', 'retrying')
      on conflict (action_id, kind, n) do nothing`,
     [erasure.id, idsOf(erasure)],
@@ -121,11 +121,13 @@ async function cancelOpen(client: ClientBase, erasure: OpenErasure): Promise<voi
 /** Whether a turn still has to read, to end or to apply something of theirs. */
 async function isUnfinished(client: ClientBase, erasure: OpenErasure): Promise<boolean> {
   const { rows } = await client.query<{ waits: boolean }>(
-    `select exists (select from erasure e join action a on ${belongs('a', 'created_at')}
+    `select exists (select from erasure e join action a on ${actionBelongs('a')}
                     where e.id = $1 and a.user_id = any($2) and (a.status in ('pending', 'retrying')
                       or exists (select from fact f where f.action_id = a.id and not f.applied)))
          or exists (select from erasure e join event v on ${belongs('v', 'received_at')} join mark m on m.p = v.p
-                    where e.id = $1 and v.user_id = any($2) and (v.xid, v.seq) > (m.xid, m.seq)) as waits`,
+                    where e.id = $1 and v.user_id = any($2) and (v.xid, v.seq) > (m.xid, m.seq))
+         or exists (select from erasure e join notice n on n.tenant = e.tenant
+                    where e.id = $1 and n.user_id = any($2)) as waits`,
     [erasure.id, idsOf(erasure)],
   )
   return rows[0]!.waits

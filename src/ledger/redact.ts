@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg'
 import type { ErasureCounts, OpenErasure } from './erasures.ts'
+import { isAction } from './timers.ts'
 
 /** Whose rows these were: only that of which erasure can still be told. */
 export const erasedUser = (erasureId: string): string => `erased:${erasureId}`
@@ -12,6 +13,14 @@ export const belongs = (alias: string, time: string): string =>
   `${alias}.tenant = e.tenant and ${alias}.test = e.test and (
      (${alias}.user_id = e.user_id and ${alias}.${time} <= e.until)
      or (${alias}.user_id = any(e.other_ids) and ${alias}.${time} <= e.gathered_at))`
+
+/**
+ * SQL for the actions that belong to an erasure, as `belongs`; and what endpoints are told of them, whenever that is: a
+ * cancelled action is told of after it was asked to be erased.
+ */
+export const actionBelongs = (alias: string): string =>
+  `(${belongs(alias, 'created_at')} or (not ${isAction(`${alias}.type`)} and ${alias}.tenant = e.tenant
+     and ${alias}.test = e.test and ${alias}.user_id = any(e.other_ids || e.user_id)))`
 
 /** All ids under which anything of theirs may stand. */
 export const idsOf = ({ user_id, other_ids }: OpenErasure): string[] => [user_id, ...(other_ids ?? [])]
@@ -31,14 +40,14 @@ export async function redact(client: ClientBase, erasure: OpenErasure): Promise<
      from erasure e where e.id = $1 and (
        (l.body->'event'->>'tenant' = e.tenant::text
         and l.body->'event'->>'user_id' = any(e.other_ids || e.user_id))
-       or l.action_id in (select a.id from action a where a.user_id = any($2) and ${belongs('a', 'created_at')}))`,
+       or l.action_id in (select a.id from action a where a.user_id = any($2) and ${actionBelongs('a')}))`,
     [id, theirs],
   )
   const actions = await client.query<{ id: string }>(
     `update action a set user_id = $2, parameters = '{}', reasoning = null,
        outcome = case when a.outcome is not null then
          json_build_object('status', a.outcome->'status', 'result', null, 'at', a.outcome->'at') end
-     from erasure e where e.id = $1 and a.user_id = any($3) and ${belongs('a', 'created_at')} returning a.id`,
+     from erasure e where e.id = $1 and a.user_id = any($3) and ${actionBelongs('a')} returning a.id`,
     [id, as, theirs],
   )
   const ids = actions.rows.map((row) => row.id)

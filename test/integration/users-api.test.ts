@@ -10,6 +10,7 @@ describe('users over the API', () => {
 
   before(async () => {
     volley = await Installation.start({ workers: 1 })
+    await volley.actionType({ name: 'unlock_badge', delivery_webhook: 'http://127.0.0.1:9/x' })
   })
   after(() => volley.stop())
 
@@ -82,7 +83,6 @@ describe('users over the API', () => {
   }
 
   it('show what they did, what was decided, and what was done', async () => {
-    await volley.actionType({ name: 'unlock_badge', delivery_webhook: 'http://127.0.0.1:9/x' })
     await track([
       { type: 'custom.seen', user_id: 'u3', data: { page: 1 } },
       { type: 'custom.reward.redeemed', user_id: 'u3', data: { reward_type: 'discount' } },
@@ -179,12 +179,18 @@ describe('users over the API', () => {
     await eventually(async () => expect((await get('erika')).body.actions).to.have.length(2))
     const erased = await volley.call('DELETE', '/api/users/erika')
     expect(erased.status).to.equal(202)
+    // What an endpoint is told of the cancelling is inserted after it was asked to be erased.
+    await volley.ledger.pool.query(
+      `insert into action (id, tenant, type, user_id, parameters, origin, lane, p, status)
+       select $1, id, 'we_told', 'erika', $2, 'notice', 1, 1, 'completed' from tenant where slug = 'acme'`,
+      [newId('ea'), { name: secret }],
+    )
     const done = await eventually(async () => {
       const { body } = await volley.call('GET', `/api/erasures/${erased.body.erasure.id}`)
       expect(body.erasure.status).to.equal('done')
       return body.erasure
     }, 30_000)
-    expect(done.counts).to.include({ actions: 2, decisions: 1, events: 4 })
+    expect(done.counts).to.include({ actions: 3, decisions: 1, events: 4 })
     const action = await volley.call('GET', `/api/external/actions/${asked.body.action.id}`)
     expect(action.body.action).to.deep.include({
       status: 'failed',
