@@ -1,15 +1,14 @@
 import { program } from 'commander'
 import fc from 'fast-check'
+import { howMany, seed } from './arguments.ts'
 import { check, describeFailure } from './check.ts'
 import { Simulation } from './simulation.ts'
-
-const number = (text: string): number => Number(text)
 
 program
   .name('npm run test:sim --')
   .description('Plays the engine through many lives, and checks after each what must always hold')
-  .option('--schedules <n>', 'how many lives', number, 2_000)
-  .option('--seed <n>', 'the same lives as an earlier run', number)
+  .option('--schedules <n>', 'how many lives', howMany, 2_000)
+  .option('--seed <n>', 'the same lives as an earlier run', seed)
   .option('--path <path>', 'the one life of that seed which failed')
   .option('--trace', 'print what was said in the life that failed')
   .option('--first', 'give the first life that failed as it is, not the smallest like it')

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { program } from 'commander'
+import { Option, program } from 'commander'
+import { howMany, seed } from './arguments.ts'
 import { MUTATIONS, type Mutation } from './mutations.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -14,9 +15,9 @@ program
   .description(
     'Takes one guard of the engine away at a time: the simulation, and the contract of the ledger, must notice',
   )
-  .option('--schedules <n>', 'how many lives each gets to show it', (text) => Number(text), 20_000)
-  .option('--seed <n>', 'the same lives as an earlier run', (text) => Number(text), 1)
-  .option('--only <guard>', 'this one alone')
+  .option('--schedules <n>', 'how many lives each gets to show it', howMany, 20_000)
+  .option('--seed <n>', 'the same lives as an earlier run', seed, 1)
+  .addOption(new Option('--only <guard>', 'this one alone').choices(MUTATIONS.map(({ guard }) => guard)))
   .parse()
 const options = program.opts<{ schedules: number; seed: number; only?: string }>()
 
