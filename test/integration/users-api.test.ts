@@ -82,6 +82,14 @@ describe('users over the API', () => {
     })
   }
 
+  it('have no id that no event could have', async () => {
+    for (const method of ['GET', 'PUT', 'DELETE'])
+      expect(
+        (await volley.call(method, `/api/users/${'x'.repeat(257)}`, method === 'PUT' ? {} : undefined))
+          .status,
+      ).to.equal(404)
+  })
+
   it('show what they did, what was decided, and what was done', async () => {
     await track([
       { type: 'custom.seen', user_id: 'u3', data: { page: 1 } },
@@ -90,6 +98,7 @@ describe('users over the API', () => {
     const { body } = await eventually(async () => {
       const answer = await get('u3')
       expect(answer.body.actions).to.have.length(1)
+      expect(answer.body.decisions).to.have.length(1)
       return answer
     })
     expect(body.user.events).to.equal(2)
@@ -141,6 +150,7 @@ describe('users over the API', () => {
     const { body } = await eventually(async () => {
       const answer = await get('u5', volley.keys.test)
       expect(answer.body.actions).to.have.length(1)
+      expect(answer.body.decisions).to.have.length(1)
       return answer
     })
     expect(body.actions[0]).to.include({ test: true, status: 'pending' })

@@ -16,7 +16,7 @@ const result = (id: string): Result => ({
 /** A ledger that is away until it is told otherwise, and that says how often it was asked. */
 function ledgerThatIsAway() {
   const taken: string[] = []
-  const state = { isAway: true, asked: 0, taken }
+  const state = { isAway: true, asked: 0, taken, free: [] as string[] }
   const lost = new LostResults({
     ledger: {
       insertResultFacts: async (facts: readonly { actionId: string }[]) => {
@@ -29,7 +29,7 @@ function ledgerThatIsAway() {
     clock: { ...systemClock, sleep: (ms) => systemClock.sleep(ms / 100) },
     nudger: { nudge: () => undefined },
     log: createLog({ level: 'silent', name: 'test' }),
-    onTold: () => undefined,
+    onTold: (id) => void state.free.push(id),
   })
   return { lost, state }
 }
@@ -43,6 +43,12 @@ describe('results of lost partitions', () => {
     state.isAway = false
     await lost.end(2_000)
     expect(state.taken).to.deep.equal(['a', 'b'])
+  })
+
+  it('are not told where nothing was sent, and the action is free at once for whoever is next', () => {
+    const { lost, state } = ledgerThatIsAway()
+    lost.add([{ ...result('a'), result: { kind: 'withheld', reason: 'suppressed' } }])
+    expect(state).to.deep.include({ asked: 0, free: ['a'] })
   })
 
   it('hold up the end of a worker no longer than they may, and are not tried again after it', async () => {

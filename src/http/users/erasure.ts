@@ -2,10 +2,10 @@ import Type from 'typebox'
 import { VolleyError } from '../../errors.ts'
 import { isId, newId } from '../../ids.ts'
 import { type ReadErasure, readErasure } from '../../ledger/erasures.ts'
-import { currentId } from '../../ledger/read-people.ts'
 import { UserId } from '../external/new-action.ts'
 import { route } from '../route.ts'
 import { isHeard, rowAbout, tell } from './tell.ts'
+import { find } from './user.ts'
 import { iso, Time } from './user-view.ts'
 
 const ErasureSchema = Type.Object({
@@ -27,10 +27,10 @@ export const deleteUser = route({
   auth: 'key',
   params: Type.Object({ id: UserId }),
   answers: { 202: Type.Object({ erasure: ErasureSchema }) },
+  errors: ['not_found'],
   async handler({ params, caller, deps, signal }) {
     const { pool } = deps.ledger
-    const { tenant } = caller
-    const id = await currentId(pool, { tenant, test: caller.mode === 'test', id: params.id })
+    const { tenant, id } = await find(deps, caller, params.id)
     const erasure = newId('er')
     const user = { tenant, id, partitions: deps.config.partitions }
     const row = rowAbout(user, 'delete', { what: 'person', erasure })

@@ -20,11 +20,15 @@ import { iso, Time, UserSchema, UserWithActivity, viewUser, viewWithActivity } f
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Params = Type.Object({ id: UserId })
 const RECENT = 20
+/** As everywhere else in the API. */
+const ID_MAX = 256
 /** Of somebody who was joined from more ids than this, what came in under the others is not shown. */
 const IDS_SHOWN = 100
 
-/** Who an id is by now, as a test key or a live one knows it. */
-async function find(deps: WebDeps, caller: Caller, id: string) {
+/** Who an id is by now, as a test key or a live one knows it; throws `not_found` for an id that nobody can have. */
+export async function find(deps: WebDeps, caller: Caller, id: string) {
+  if (id.length > ID_MAX)
+    throw new VolleyError('not_found', `No user can have an id of more than ${ID_MAX} characters.`)
   const asked = { tenant: caller.tenant, test: caller.mode === 'test', id }
   return { ...asked, id: await currentId(deps.ledger.pool, asked) }
 }
@@ -39,7 +43,7 @@ export const putUser = route({
   params: Params,
   body: UserChange,
   answers: { 200: Type.Object({ user: Nullable(UserSchema), applied: Type.Boolean() }) },
-  errors: ['invalid_body'],
+  errors: ['invalid_body', 'not_found'],
   example: {
     traits: { plan: 'pro' },
     timezone: 'Europe/Berlin',
