@@ -22,6 +22,7 @@ import { Migration20261121215000_event_keys } from './src/ledger/migrations/Migr
 import { Migration20261121220000_endpoints } from './src/ledger/migrations/Migration20261121220000_endpoints.ts'
 import { Migration20261121230000_user_filters } from './src/ledger/migrations/Migration20261121230000_user_filters.ts'
 import { Migration20261122100000_rules_in_use } from './src/ledger/migrations/Migration20261122100000_rules_in_use.ts'
+import { Migration20261122110000_rule_documents } from './src/ledger/migrations/Migration20261122110000_rule_documents.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -51,6 +52,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261121220000_endpoints,
         Migration20261121230000_user_filters,
         Migration20261122100000_rules_in_use,
+        Migration20261122110000_rule_documents,
       ],
       snapshot: false,
       silent: true,

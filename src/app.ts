@@ -5,8 +5,9 @@ import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Client } from './dispatch/client.ts'
 import { createGuard } from './dispatch/guard.ts'
-import { LiveRules } from './documents/live-rules.ts'
 import { loadDocuments } from './documents/documents.ts'
+import { LiveRules } from './documents/live-rules.ts'
+import type { OwnDocument } from './documents/own-rules.ts'
 import { compileParametersSchema } from './documents/parameters-schema.ts'
 import { VolleyError } from './errors.ts'
 import { BacklogGate } from './http/backlog-gate.ts'
@@ -22,6 +23,7 @@ import { Intake } from './ledger/intake.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
 import { partitionsOfTenant } from './ledger/placement.ts'
+import { changedInForce } from './ledger/rule-documents.ts'
 import { dropRulesInUse, sayRulesInUse } from './ledger/rules-in-use.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
 import { readSegmentSecret } from './ledger/segment-secret.ts'
@@ -61,6 +63,17 @@ function needed(config: Config): Needed {
   return { databaseUrl, redisUrl, secretKey }
 }
 
+/** Asks the ledger for what tenants put in force since the last time. */
+function changesOfTenants(ledger: () => Ledger): () => Promise<OwnDocument[]> {
+  let since: string | null = null
+  return async () => {
+    const { changed, until } = await changedInForce(ledger().pool, since)
+    since = until
+    const rules = changed.filter(({ kind }) => kind === 'recommendations')
+    return rules.map(({ state, ...change }) => ({ ...change, isActive: state === 'active' }))
+  }
+}
+
 async function openParts(config: Config, kind: 'web' | 'worker', log: Log) {
   const { databaseUrl, redisUrl, secretKey } = needed(config)
   const id = randomUUID()
@@ -68,6 +81,7 @@ async function openParts(config: Config, kind: 'web' | 'worker', log: Log) {
   const rules = new LiveRules({
     rulesDir: config.rulesDir,
     log,
+    changedByTenants: changesOfTenants(() => ledger),
     report: (state) =>
       sayRulesInUse(ledger.pool, { process: id, kind, host: hostname(), pid: process.pid, ...state }),
   })
@@ -87,7 +101,7 @@ async function openParts(config: Config, kind: 'web' | 'worker', log: Log) {
   })
   const tenants = new TenantRegistry(ledger.pool)
   await Promise.all([registry.start(), tenants.start()])
-  rules.start()
+  await rules.start()
   const stopRules = async () => {
     await rules.stop()
     // What a process said counts for a minute; its end does not depend on the ledger.

@@ -59,6 +59,12 @@ const catalogue = {
     retryable: false,
     text: 'The action is in a state that does not allow this.',
   },
+  document_not_checked: {
+    status: 409,
+    retryable: false,
+    text: 'This version of the document has mistakes.',
+  },
+  too_many_documents: { status: 409, retryable: false, text: 'A tenant may keep only so many documents.' },
   letter_resolved: { status: 409, retryable: false, text: 'The dead letter was resolved before.' },
   too_late: { status: 409, retryable: false, text: 'The action was sent before it could be cancelled.' },
   body_too_large: { status: 413, retryable: false, text: 'The body is larger than this address accepts.' },

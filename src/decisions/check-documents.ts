@@ -24,8 +24,9 @@ export interface CasesResult {
 export function checkRules(
   { rules }: RuleDocument,
   cases: readonly Case<RuleCaseGiven, RuleCaseExpect>[],
+  stepsMax?: number,
 ): CasesResult {
-  const results = runRuleCases(rules, cases)
+  const results = runRuleCases(rules, cases, stepsMax)
   const offered = new Set(results.flatMap((result) => result.offered))
   const won = new Set(results.map((result) => result.won))
   const unshown = rules.flatMap(({ name }) => {

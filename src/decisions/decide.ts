@@ -44,6 +44,9 @@ export interface DecidingData {
   now: string
 }
 
+/** What all rules of one decision may take together: hundreds that each take all they may would hold up everybody else. */
+const STEPS_MAX = 50_000
+
 /**
  * Asks every rule and ranks what they offer: by confidence, then in the order of the document, one candidate an
  * action. `available` null means that every action is. A rule that fails is recorded and stops nobody else.
@@ -56,8 +59,13 @@ export function decide(
 ): Decided {
   const considered: Considered[] = []
   const candidates: Candidate[] = []
+  let stepsLeft = STEPS_MAX
   for (const rule of rules) {
-    const { candidate, ...said } = consider(rule, data, available, newBudget())
+    const budget = newBudget()
+    const given = Math.min(budget.operations, stepsLeft)
+    budget.operations = given
+    const { candidate, ...said } = consider(rule, data, available, budget)
+    stepsLeft -= given - Math.max(0, budget.operations)
     considered.push(said)
     if (candidate !== null) candidates.push(candidate)
   }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Case, RuleCaseExpect, RuleCaseGiven } from '../documents/cases.ts'
-import { fullBudget } from '../documents/evaluate.ts'
+import { type Budget, fullBudget } from '../documents/evaluate.ts'
 import { matches, type Rule } from '../documents/rule-book.ts'
 import { type Decided, type DecidingData, decide } from './decide.ts'
 
@@ -45,16 +45,32 @@ export const asked = (rules: readonly Rule[], eventType: string | undefined): re
     : rules.filter((rule) => rule.on.some((pattern) => matches(pattern, eventType)))
 
 /** Asks rules by hand: nothing is recorded and nothing is sent. */
-export const tried = (rules: readonly Rule[], given: RuleCaseGiven, userId: string): Decided =>
-  decide(asked(rules, given.event?.type), dataOf(given, userId), given.available_actions ?? null, fullBudget)
+export const tried = (
+  rules: readonly Rule[],
+  given: RuleCaseGiven,
+  userId: string,
+  newBudget: () => Budget = fullBudget,
+): Decided =>
+  decide(asked(rules, given.event?.type), dataOf(given, userId), given.available_actions ?? null, newBudget)
 
-/** Runs the cases of a document. */
+/** Runs the cases of a document, those that come within so many steps; the others fail. */
 export function runRuleCases(
   rules: readonly Rule[],
   cases: readonly Case<RuleCaseGiven, RuleCaseExpect>[],
+  stepsMax = Number.POSITIVE_INFINITY,
 ): RuleCaseResult[] {
+  let left = stepsMax
   return cases.map(({ name, given, expect }) => {
-    const decided = tried(rules, given, 'user-case')
+    if (left <= 0)
+      return { name, mistakes: ['was not run: the cases before it take too long'], offered: [], won: null }
+    const budgets: Budget[] = []
+    const decided = tried(rules, given, 'user-case', () => {
+      const budget = fullBudget()
+      budgets.push(budget)
+      return budget
+    })
+    // A rule counts for a step even where it takes none.
+    for (const { operations } of budgets) left -= 1 + fullBudget().operations - Math.max(0, operations)
     return {
       name,
       mistakes: differences(decided, expect),

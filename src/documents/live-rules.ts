@@ -3,7 +3,8 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../log.ts'
 import { loadDocuments } from './documents.ts'
-import type { Rule, RuleBook } from './rule-book.ts'
+import { type OwnDocument, OwnRules } from './own-rules.ts'
+import type { RuleBook, RuleShelf } from './rule-book.ts'
 
 /** What this process decides by, and what is wrong with the files that it did not take. */
 export interface RulesState {
@@ -17,6 +18,8 @@ export interface LiveRulesOptions {
   log: Log
   /** How often the files are looked at, in ms. An edit counts once they stood still for as long. */
   everyMs?: number
+  /** What tenants put in force or took out of it since it was asked last; all that is in force at the first time. */
+  changedByTenants(): Promise<readonly OwnDocument[]>
   /** Told at the start, at each change, and now and then. A failure is told again the next time. */
   report(state: RulesState): Promise<void>
 }
@@ -29,9 +32,11 @@ const REPORT_EVERY_MS = 10_000
  * all of it. Looked at and not listened to, since editors, mounted volumes and symbolic links each tell of a change in
  * their own way, or not at all. The constructor throws `document_invalid` where there is no good version yet.
  */
-export class LiveRules implements RuleBook {
+export class LiveRules implements RuleShelf {
   readonly #options: LiveRulesOptions
+  readonly #own: OwnRules
   #book: RuleBook
+  #shelf: RuleShelf
   #state: RulesState
   /** The files as they were loaded, or could not be, and as they were last seen. */
   #tried: string | null = null
@@ -42,35 +47,36 @@ export class LiveRules implements RuleBook {
 
   constructor(options: LiveRulesOptions) {
     this.#options = options
+    this.#own = new OwnRules(options.log)
     this.#book = loadDocuments(options.rulesDir).rules
+    this.#shelf = this.#own.shelf(this.#book)
     this.#state = { digest: digestOf(this.#book), problem: null }
   }
 
   /** The version in force, which never changes by itself. */
-  latest(): RuleBook {
-    return this.#book
+  latest(): RuleShelf {
+    return this.#shelf
   }
 
-  get documents(): RuleBook['documents'] {
-    return this.#book.documents
+  forTenant(tenant: string): RuleBook {
+    return this.#shelf.forTenant(tenant)
   }
 
-  forEvent(type: string): readonly Rule[] {
-    return this.#book.forEvent(type)
-  }
-
-  forDomain(domain: string): readonly Rule[] {
-    return this.#book.forDomain(domain)
-  }
-
-  start(): void {
+  /** Begins to follow changes; throws where the ledger cannot be reached. */
+  async start(): Promise<void> {
     const { everyMs = EVERY_MS } = this.#options
+    await this.hearTenants()
     const next = () => {
       this.#looking = this.#look().finally(() => {
         if (this.#timer !== undefined) this.#timer = setTimeout(next, everyMs).unref()
       })
     }
     this.#timer = setTimeout(next, 0).unref()
+  }
+
+  /** Takes what tenants have changed, at once. */
+  async hearTenants(): Promise<void> {
+    if (this.#own.take(await this.#options.changedByTenants())) this.#shelf = this.#own.shelf(this.#book)
   }
 
   async stop(): Promise<void> {
@@ -86,6 +92,8 @@ export class LiveRules implements RuleBook {
     this.#seen = files
     const isNew = isStill && files !== this.#tried
     if (isNew) this.#reload(files)
+    // While the ledger is away, what was in force stays.
+    await this.hearTenants().catch(() => undefined)
     await this.#report(isNew)
   }
 
@@ -97,7 +105,10 @@ export class LiveRules implements RuleBook {
       const { rules } = loadDocuments(rulesDir)
       const digest = digestOf(rules)
       // The same content keeps what the book remembers.
-      if (digest !== before.digest) this.#book = rules
+      if (digest !== before.digest) {
+        this.#book = rules
+        this.#shelf = this.#own.shelf(rules)
+      }
       this.#state = { digest, problem: null }
       if (digest !== before.digest || before.problem !== null)
         log.info({ digest, documents: rules.documents.length }, 'rules: the edited documents are in force')

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { compiledFrom, documentsIn, invalid, readDocument } from './document-file.ts'
+import { compiledFrom, type DocumentFile, documentsIn, invalid, readDocument } from './document-file.ts'
 import { compileLogic, type Logic, refuse } from './evaluate.ts'
 import { compileTemplate, compileText } from './template.ts'
 
@@ -36,12 +36,17 @@ export interface RuleDocument {
   written: WrittenRules
 }
 
-/** All rules of this installation. */
+/** The rules that are in force for one tenant, or those of the files alone. */
 export interface RuleBook {
   documents: readonly RuleDocument[]
   /** In the order of the documents and of the rules in them. */
   forEvent(type: string): readonly Rule[]
   forDomain(domain: string): readonly Rule[]
+}
+
+/** All rules of this installation: a tenant's own documents stand in the place of files about the same domain. */
+export interface RuleShelf {
+  forTenant(tenant: string): RuleBook
 }
 
 export interface WrittenRule {
@@ -69,8 +74,11 @@ export function loadRules(rulesDir: string): RuleBook {
 }
 
 /** Loads one document of rules; throws the same. */
-export function loadRuleDocument(rulesDir: string, path: string): RuleDocument {
-  const { file, digest, value } = readDocument(rulesDir, path, 'recommendations')
+export const loadRuleDocument = (rulesDir: string, path: string): RuleDocument =>
+  compileRuleDocument(readDocument(rulesDir, path, 'recommendations'))
+
+/** Makes rules of a document that is valid by its schema. Throws `document_invalid` with the place in it. */
+export function compileRuleDocument({ file, digest, value }: DocumentFile): RuleDocument {
   const written = value as WrittenRules
   const rules = compiledFrom(file, () => compileRules(written))
   return { domain: written.domain, file, digest, rules, written }

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import type { Client } from '../dispatch/client.ts'
 import type { AddressGuard } from '../dispatch/guard.ts'
 import type { Plan } from '../documents/plans.ts'
-import type { RuleBook } from '../documents/rule-book.ts'
+import type { LiveRules } from '../documents/live-rules.ts'
 import type { Intake } from '../ledger/intake.ts'
 import type { Caller, Operator } from '../ledger/keys.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -31,7 +31,7 @@ export interface WebDeps {
   secrets: SecretBox
   segmentSecrets: KnownSecrets
   guard: Pick<AddressGuard, 'refusalOfUrl'>
-  rules: RuleBook
+  rules: LiveRules
   /** Tiers of tenants, the least first; empty where there are none. */
   plans: readonly Plan[]
   /** For what is sent at once and beside the lanes. */

@@ -36,6 +36,13 @@ import {
   putSendingOfTenant,
 } from './operators/tenants.ts'
 import type { Route } from './route.ts'
+import {
+  getRuleDocument,
+  getRuleDocumentDiff,
+  getRuleDocuments,
+  postActivate,
+  putRuleDocument,
+} from './rules/documents.ts'
 import { postEvaluate } from './rules/evaluate.ts'
 import { getSending, putSending } from './sending.ts'
 import { deleteUser, getErasure } from './users/erasure.ts'
@@ -76,6 +83,11 @@ const declared: readonly Route[] = [
   postRecommend,
   getDecision,
   postEvaluate,
+  getRuleDocuments,
+  putRuleDocument,
+  getRuleDocument,
+  getRuleDocumentDiff,
+  postActivate,
   getSending,
   putSending,
   getStatus,

@@ -46,6 +46,7 @@ export const KEPT: Readonly<Record<string, string>> = {
   mark: 'one row a partition',
   allowance: 'one row a limited action type',
   action_type: 'what people set up',
+  rule_document: 'a hundred versions of each',
   tenant: 'what people set up',
   api_key: 'what people set up',
   setting: 'a few names',

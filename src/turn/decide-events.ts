@@ -1,6 +1,6 @@
 import { seenAtEvent } from '../../actors/person.ts'
 import { decideEvent } from '../../actors/tenant.ts'
-import type { RuleBook } from '../documents/rule-book.ts'
+import type { RuleShelf } from '../documents/rule-book.ts'
 import type { NewDecision } from '../ledger/decisions.ts'
 import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
 import type { NewAction } from '../ledger/insert-actions.ts'
@@ -17,7 +17,7 @@ const INSERTS_A_TURN = 2_000
 
 /** What deciding about events needs beside what was loaded. */
 export interface Deciding extends Hearing {
-  rules: RuleBook
+  rules: RuleShelf
   listeners: Listeners
 }
 
@@ -79,7 +79,7 @@ function decideOne(
 ): void {
   const types = loaded.types.get(row.tenant) ?? new Map<string, RegisteredType>()
   const shadow = loaded.inShadow.has(row.tenant)
-  const asked = rules.forEvent(told.type)
+  const asked = rules.forTenant(row.tenant).forEvent(told.type)
   if (asked.length === 0) return
   const user = { ...seenAtEvent(told) }
   for (const { decision, action } of decideEvent({ event: told, user, rules: asked, types })) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Lanes } from '../dispatch/lanes.ts'
-import type { RuleBook } from '../documents/rule-book.ts'
+import type { RuleShelf } from '../documents/rule-book.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
 import type { Agenda } from './agenda.ts'
@@ -19,7 +19,7 @@ export interface Parts {
   registry: TypesInUse
   tenants: TenantsInUse
   /** The rules as they are now; every turn goes by one version. */
-  latestRules(): RuleBook
+  latestRules(): RuleShelf
   client: Sender
   nudger: Nudger
   log: Log
@@ -30,7 +30,7 @@ export interface Parts {
 /** What the steps of one worker's turn share. One worker, one engine; nothing here outlives the process. */
 export interface Engine extends Parts {
   /** What the present turn goes by: types are loaded for the same rules that decide. */
-  rules: RuleBook
+  rules: RuleShelf
   ownership: Ownership
   agenda: Agenda
   held: Held

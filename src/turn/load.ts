@@ -215,7 +215,8 @@ export async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
   const names = new Map<string, Set<string>>()
   for (const event of events) {
     const wanted = names.get(event.tenant) ?? new Set()
-    for (const rule of engine.rules.forEvent(typeHeard(event))) wanted.add(rule.action)
+    for (const rule of engine.rules.forTenant(event.tenant).forEvent(typeHeard(event)))
+      wanted.add(rule.action)
     names.set(event.tenant, wanted)
   }
   const types: Loaded['types'] = new Map()

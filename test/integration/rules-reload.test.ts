@@ -97,7 +97,7 @@ describe('what is said of live rules', () => {
   let live: LiveRules
   let heard: ReturnType<typeof heardLog>
   const reports: RulesState[] = []
-  beforeEach(() => {
+  beforeEach(async () => {
     rules = copyOfRules()
     reports.length = 0
     heard = heardLog()
@@ -105,9 +105,10 @@ describe('what is said of live rules', () => {
       rulesDir: rules.folder,
       log: heard.log,
       everyMs: 20,
+      changedByTenants: async () => [],
       report: async (state) => void reports.push(state),
     })
-    live.start()
+    await live.start()
   })
   afterEach(async () => {
     await live.stop()

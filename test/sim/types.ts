@@ -1,5 +1,5 @@
 import { subscription } from '../../actors/event-types.ts'
-import type { RuleBook } from '../../src/documents/rule-book.ts'
+import type { RuleBook, RuleShelf } from '../../src/documents/rule-book.ts'
 import type { RegisteredEndpoint } from '../../src/ledger/endpoint-registry.ts'
 import type { RegisteredType } from '../../src/ledger/type-registry.ts'
 
@@ -97,7 +97,7 @@ export const ENDPOINTS: readonly RegisteredEndpoint[] = [
 ]
 
 /** Every event asks for one action. */
-export const RULES: RuleBook = {
+const BOOK: RuleBook = {
   documents: [],
   forDomain: () => [],
   forEvent: () => [
@@ -113,3 +113,5 @@ export const RULES: RuleBook = {
     },
   ],
 }
+
+export const RULES: RuleShelf = { forTenant: () => BOOK }

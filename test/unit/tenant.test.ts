@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { decideEvent } from '../../actors/tenant.ts'
 import { decide } from '../../src/decisions/decide.ts'
-import { fullBudget } from '../../src/documents/evaluate.ts'
+import { compileLogic, fullBudget, type Logic } from '../../src/documents/evaluate.ts'
 import { loadRules } from '../../src/documents/rule-book.ts'
 
 const book = loadRules(new URL('../../rules', import.meta.url).pathname)
@@ -81,7 +81,7 @@ describe("a tenant's actor", () => {
 })
 
 describe('a decision', () => {
-  const rule = (name: string, action: string, confidence: number, when: () => unknown = () => true) => ({
+  const rule = (name: string, action: string, confidence: number, when: Logic = () => true) => ({
     domain: 'd',
     name,
     action,
@@ -129,5 +129,16 @@ describe('a decision', () => {
       ['offers', undefined],
       ['does_not_apply', undefined],
     ])
+  })
+
+  it('holds nobody up by hundreds of rules that each take all the steps that a rule may', () => {
+    const list = Array.from({ length: 90 }, (_, i) => i)
+    const dear = compileLogic({ map: [list, { map: [list, 1] }] }, '/when')
+    const rules = Array.from({ length: 500 }, (_, i) => rule(`dear-${i}`, 'a', 0.1, dear))
+    const startedAt = performance.now()
+    const { considered } = ask(rules)
+    expect(performance.now() - startedAt).to.be.below(1_000)
+    expect(considered.filter(({ said }) => said === 'offers')).to.have.length(5)
+    expect(considered.at(-1)!.error).to.match(/more steps/)
   })
 })

@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { seenByRules, unknownPerson } from '../../../actors/person.ts'
 import { decide, userContext } from '../../decisions/decide.ts'
 import { fullBudget } from '../../documents/evaluate.ts'
+import type { RuleBook } from '../../documents/rule-book.ts'
 import { VolleyError } from '../../errors.ts'
 import { isId, newId } from '../../ids.ts'
 import { insertDecisions, readDecision } from '../../ledger/decisions.ts'
@@ -58,7 +59,8 @@ export const postRecommend = route({
     context: { current_points: 1200, current_tier: 'silver', days_since_last_redemption: 14 },
   },
   async handler({ body, caller, deps }) {
-    const domain = domainOf(body.domain, deps)
+    const rules = deps.rules.forTenant(caller.tenant)
+    const domain = domainOf(body.domain, rules)
     const user = userContext()
     const now = Date.now()
     const data = {
@@ -67,7 +69,7 @@ export const postRecommend = route({
       context: body.context ?? {},
       now: new Date(now).toISOString(),
     }
-    const decided = decide(deps.rules.forDomain(domain), data, body.available_actions ?? null, fullBudget)
+    const decided = decide(rules.forDomain(domain), data, body.available_actions ?? null, fullBudget)
     const { recommendation, alternatives, considered } = decided
     const answer = {
       user_id: body.user_id,
@@ -155,8 +157,8 @@ const offer = ({ action, parameters, confidence, reasoning }: Offered) => ({
   reasoning,
 })
 
-function domainOf(asked: string | undefined, deps: WebDeps): string {
-  const known = deps.rules.documents.map((document) => document.domain)
+function domainOf(asked: string | undefined, rules: RuleBook): string {
+  const known = rules.documents.map((document) => document.domain)
   if (asked === undefined && known.length === 1) return known[0]!
   if (asked !== undefined && known.includes(asked)) return asked
   throw new VolleyError('invalid_body', undefined, {

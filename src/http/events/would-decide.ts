@@ -37,7 +37,7 @@ export async function knownPeople(
 ): Promise<KnownPeople> {
   const known = new Map<string, Person>()
   // Nothing is decided where no rule answers, whoever it is about.
-  if (!rows.some((row) => deps.rules.forEvent(row.type).length > 0)) return known
+  if (!rows.some((row) => deps.rules.forTenant(tenant).forEvent(row.type).length > 0)) return known
   let asked = new Set(rows.flatMap((row) => [idOf(row), row.userId]))
   // Whoever was joined to another is followed there.
   for (let joins = 0; asked.size > 0 && joins < 4; joins++) {
@@ -60,13 +60,13 @@ export async function wouldDecide(
   tenant: string,
   deps: WebDeps,
 ): Promise<WouldDecide[]> {
+  // One version of the rules for all of it.
+  const rules = deps.rules.forTenant(tenant)
   const asked = new Set(
-    rows
-      .filter(({ kind, type }) => kind === 'event' && deps.rules.forEvent(type).length > 0)
-      .slice(0, EVENTS_MAX),
+    rows.filter(({ kind, type }) => kind === 'event' && rules.forEvent(type).length > 0).slice(0, EVENTS_MAX),
   )
   if (asked.size === 0) return []
-  const names = [...asked].flatMap(({ type }) => deps.rules.forEvent(type).map(({ action }) => action))
+  const names = [...asked].flatMap(({ type }) => rules.forEvent(type).map(({ action }) => action))
   const types = await deps.registry.byNames(tenant, names)
   const people = new Map(known)
   const now = Date.now()
@@ -76,7 +76,7 @@ export async function wouldDecide(
     const data = JSON.parse(row.data) as Record<string, unknown>
     const event = { id: row.id, userId: told.id, type: row.type, data, time: row.time ?? now }
     const user = { ...seenAtEvent({ ...told, time: event.time }) }
-    return decideEvent({ event, user, rules: deps.rules.forEvent(row.type), types }).map(({ decision }) => ({
+    return decideEvent({ event, user, rules: rules.forEvent(row.type), types }).map(({ decision }) => ({
       event: row.type,
       user_id: told.id,
       domain: decision.domain,
