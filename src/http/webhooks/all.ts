@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts'
+import { getDeliveries, getDelivery, postRecover, postResend } from './deliveries.ts'
 import {
   getEndpoint,
   getEndpoints,
@@ -20,4 +21,8 @@ export const endpointRoutes: readonly Route[] = [
   removeEndpoint,
   postTestEndpoint,
   postRotateEndpointSecret,
+  getDeliveries,
+  getDelivery,
+  postResend,
+  postRecover,
 ]
