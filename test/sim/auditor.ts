@@ -53,6 +53,8 @@ export class Auditor {
   /** When the ledger last promised each worker that it lives, by the world's clock. */
   readonly #beats = new Map<string, number>()
   readonly #accepted = new Map<string, { type: string; dueAt: number; at: number }>()
+  /** By action: who last said that it would send it, and when. */
+  readonly #claims = new Map<string, { worker: string; at: number }>()
   /** When a client was told that its event is accepted. */
   readonly #events = new Map<string, number>()
   /** By action: the outcomes of which a client was told that they are recorded. */
@@ -138,11 +140,21 @@ export class Auditor {
     for (const { id, p } of [...transitions, ...written.claims])
       if (tables.partitions.get(p)?.owner !== worker)
         this.breach(4, `${worker} writes ${id}, whose partition it does not own`)
+    for (const { id } of written.claims) this.#claims.set(id, { worker, at: this.#options.world.now })
     for (const transition of transitions) {
       this.#stepsFollow(transition, tables)
       this.#waitsForTheWire(transition, written, tables)
+      this.#isInDoubt(transition, worker)
       if (transition.next.status === 'expired') this.#nothingUnread(transition, written, tables)
     }
+  }
+
+  /** Who claimed an action and never sent it knows that nobody did, and must not give it up. */
+  #isInDoubt({ id, steps }: Transition, worker: string): void {
+    const claim = this.#claims.get(id)
+    if (claim?.worker !== worker || !steps.some(({ kind }) => kind === 'ambiguous')) return
+    if (!this.posts.some((post) => post.action === id && post.at >= claim.at))
+      this.breach(7, `${worker} gives ${id} up as if it had been sent, and knows that it was not`)
   }
 
   #stepsFollow({ id, before, next, steps }: Transition, tables: Tables): void {

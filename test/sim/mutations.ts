@@ -207,4 +207,15 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ledger: [],
   },
+  {
+    guard: 'what was claimed and not sent is known',
+    engine: [
+      patch(
+        'src/turn/turn.ts',
+        '      for (const { id, p } of leaves.claims) engine.unsent.set(id, p)\n',
+        '',
+      ),
+    ],
+    ledger: [],
+  },
 ]
