@@ -44,6 +44,7 @@ import {
   putRuleDocument,
 } from './rules/documents.ts'
 import { postEvaluate } from './rules/evaluate.ts'
+import { postPreview } from './rules/preview.ts'
 import { getSending, putSending } from './sending.ts'
 import { deleteUser, getErasure } from './users/erasure.ts'
 import { postImport } from './users/import.ts'
@@ -83,6 +84,7 @@ const declared: readonly Route[] = [
   postRecommend,
   getDecision,
   postEvaluate,
+  postPreview,
   getRuleDocuments,
   putRuleDocument,
   getRuleDocument,
