@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, childEnvironment } from '../config.ts'
-import { loadRules } from '../documents/rule-book.ts'
+import { loadDocuments } from '../documents/documents.ts'
 import { VolleyError } from '../errors.ts'
 import { requireDatabase } from '../ledger/database.ts'
 import { createKey, findKey } from '../ledger/keys.ts'
@@ -71,7 +71,7 @@ async function bringUp(
   stop: () => Promise<void>,
 ): Promise<Platform> {
   // What a person can get wrong comes first, before anything was started.
-  loadRules(config.rulesDir)
+  loadDocuments(config.rulesDir)
   openHome(config.home)
   const unlock = await lockHome(config.home)
   started.push(async () => unlock())

@@ -20,7 +20,7 @@ const engine = () =>
   ({
     held: new Held(),
     registry: { byIds: async () => new Map() },
-    rules: { forEvent: () => [] },
+    rules: { forTenant: () => ({ forEvent: () => [] }) },
     tenants: { sendingOf: () => 'on' },
   }) as unknown as Engine
 const work: OwnWork = { results: [], asks: [], facts: [], events: [], isTick: false, partitions: [] }
