@@ -65,6 +65,7 @@ function conditional(args: readonly Logic[]): Logic {
   return (data, budget) => {
     let i = 0
     for (; i < args.length - 1; i += 2) {
+      step(budget)
       if (truthy(args[i]!(data, budget))) return args[i + 1]!(data, budget)
     }
     return args.length === i + 1 ? args[i]!(data, budget) : null

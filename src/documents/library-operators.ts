@@ -36,7 +36,11 @@ export function libraryOperator(operator: LibraryOperator, args: readonly Logic[
   // The arguments go in as data, never as logic, so a text of an event that looks like a rule stays a text.
   const call = { [operator]: args.map((_, index) => ({ var: String(index) })) }
   return (data, budget) => {
-    const values = args.map((arg) => arg(data, budget))
+    // The library looks up each argument as if it were a fact.
+    const values = args.map((arg) => {
+      step(budget)
+      return arg(data, budget)
+    })
     step(
       budget,
       values.reduce<number>((sum, value) => sum + lengthOf(value), 0),

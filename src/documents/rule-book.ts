@@ -3,13 +3,6 @@ import { compiledFrom, type DocumentFile, documentsIn, invalid, readDocument } f
 import { compileLogic, type Logic, refuse } from './evaluate.ts'
 import { compileTemplate, compileText } from './template.ts'
 
-/** What a rule sees: `event` is null when a recommendation is asked for. */
-export interface RuleData {
-  event: { id: string; type: string; user_id: string; data: Record<string, unknown>; time: string } | null
-  user: Record<string, unknown>
-  context: Record<string, unknown>
-}
-
 /** One rule, ready to be asked. */
 export interface Rule {
   domain: string

@@ -143,6 +143,14 @@ const TIME: Hostile[] = [
     rule: { map: [v('l'), { var: [v('')] }] },
     data: { l: list(40).map(() => 'a.'.repeat(30_000)) },
   },
+  { name: 'calls an operator with thousands of arguments', rule: { map: [list(200), { max: list(9_000) }] } },
+  { name: 'makes a text of thousands of arguments', rule: { map: [list(200), { cat: list(9_000) }] } },
+  {
+    name: 'chooses among thousands of branches',
+    rule: { map: [list(900), { if: list(9_000).map(() => 0) }] },
+  },
+  { name: 'names thousands of facts', rule: { map: [list(200), { missing: list(9_000) }] } },
+  { name: 'writes long lists again and again', rule: { map: [list(900), { size_of: [list(9_000)] }] } },
   {
     name: 'asks for every time zone',
     rule: { map: [v('l'), { time_part: ['2026-01-01', 'hour', v('')] }] },
