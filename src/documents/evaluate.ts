@@ -65,6 +65,8 @@ export function compileLogic(node: unknown, path: string, depth = 0, size = full
     if (misuse !== null) refuse(misuse.index === null ? here : placeOf(misuse.index), misuse.message)
     return ownOperator(operator as OwnOperatorName, compiled)
   }
+  // The library throws over nothing to multiply.
+  if (operator === '*' && args.length === 0) refuse(here, 'must be given at least one argument')
   if (!(LAZY_OPERATORS as readonly string[]).includes(operator))
     return libraryOperator(operator as LibraryOperator, compiled)
   const run = lazyOperators[operator as LazyOperator](compiled)

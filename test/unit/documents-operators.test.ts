@@ -76,6 +76,7 @@ describe('an operator of our own', () => {
       /^\/when\/time_part\/2: must be a time zone such as "Europe\/Berlin"/,
     ],
     [{ round: [1, 11] }, /^\/when\/round\/1: digits must be a whole number from 0 to 10/],
+    [{ '*': [] }, /^\/when\/\*: must be given at least one argument/],
     [{ lowr: 'X' }, /^\/when\/lowr: is not an operator; did you mean "lower"\?/],
   ] as const) {
     it(`refuses ${JSON.stringify(rule)} when it is saved`, () =>
