@@ -36,6 +36,7 @@ import { connect } from './mailbox/connect.ts'
 import { Mailbox } from './mailbox/read.ts'
 import { Mailer } from './mailbox/send.ts'
 import { Worker } from './turn/worker.ts'
+import { EndpointHealthKeeper } from './upkeep/endpoints.ts'
 import { Erasures } from './upkeep/erasures.ts'
 import { MonthKeeper } from './upkeep/months.ts'
 import { Retention } from './upkeep/retention.ts'
@@ -181,14 +182,16 @@ export async function startWeb(
 function startUpkeep(ledger: Ledger, config: Config, log: Log): { stop(): Promise<void> } {
   const months = new MonthKeeper(ledger, log)
   const retention = new Retention(ledger, log, config.keep)
+  const endpoints = new EndpointHealthKeeper(ledger, log, config.endpointFailingMs)
   const erasures = new Erasures(ledger, config.partitions, log)
   months.start()
   retention.start()
   erasures.start()
+  endpoints.start()
   return {
     async stop() {
       months.stop()
-      await Promise.all([retention.stop(), erasures.stop()])
+      await Promise.all([retention.stop(), erasures.stop(), endpoints.stop()])
     },
   }
 }

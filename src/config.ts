@@ -43,6 +43,8 @@ export interface Config {
   backlogMax: number
   /** How long a worker's beat keeps it alive without another. */
   beatMs: number
+  /** An endpoint that does nothing but fail for so long is disabled. */
+  endpointFailingMs: number
   /** How long events, and actions with their history, stay after the end of their month, in ms; null: for ever. */
   keep: Readonly<{ eventsMs: number | null; actionsMs: number | null }>
   logLevel: string
@@ -189,6 +191,7 @@ export function readConfig(env: Env = process.env): Config {
     breakerShare: share(env, 'VOLLEY_BREAKER', 0.5),
     backlogMax: whole(env, 'VOLLEY_BACKLOG_MAX', 1_000_000, 1, 1_000_000_000),
     beatMs: duration(env, 'VOLLEY_BEAT', 15_000),
+    endpointFailingMs: duration(env, 'VOLLEY_ENDPOINT_FAILING', 5 * 86_400_000),
     keep: Object.freeze({
       eventsMs: keeping(env, 'VOLLEY_KEEP_EVENTS'),
       actionsMs: keeping(env, 'VOLLEY_KEEP_ACTIONS'),

@@ -33,6 +33,8 @@ export interface Form {
   message(action: Dispatched, nowMs: number): Message
   /** Whether an answer of this status says that there is nobody there, so that to try again is of no use. */
   isGone(status: number): boolean
+  /** Whether it is of interest for how long nothing has succeeded. */
+  hasHealth: boolean
 }
 
 /** The forms of what is sent; a type has one of them. */
@@ -40,10 +42,12 @@ export const FORMS: Readonly<Record<'action' | 'notification', Form>> = {
   action: {
     message: (action, nowMs) => ({ id: action.id, body: dispatchBody(action, nowMs) }),
     isGone: () => false,
+    hasHealth: false,
   },
   notification: {
     message: ({ parameters }) => unpacked(parameters),
     isGone: (status) => status === 410,
+    hasHealth: true,
   },
 }
 

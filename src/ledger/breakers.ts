@@ -21,9 +21,17 @@ export interface SharedBreaker {
   waitMs: number
 }
 
+// Endpoints are told in the same statement; the owner of the first partition does it.
 const CHANGED = (change: 'opened' | 'closed') => `
-insert into breaker_change (lane, tenant, destination, change, reason)
-select lane, tenant, destination, '${change}', reason from changed returning 1`
+, change as (
+  insert into breaker_change (lane, tenant, destination, change, reason)
+  select lane, tenant, destination, '${change}', reason from changed returning *
+), told as (
+  insert into notice (p, id, type, tenant, user_id, data)
+  select 0, 'evt_breaker_' || seq, 'breaker.${change}', tenant, '', json_build_object('destination', destination, 'reason', reason)
+  from change c where exists (select from endpoint e where e.tenant = c.tenant and e.active)
+)
+select from change`
 
 /** Opens a breaker that is closed or new; true where this did it. */
 export async function openBreaker(pool: Pool, opened: OpenedBreaker): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { Pool } from 'pg'
 import { breakersNotClosed, closeBreaker, openBreaker, reopenBreaker, takeProbe } from './breakers.ts'
+import { reportHealth } from './endpoint-health.ts'
 import { insertResultFacts } from './facts-waiting.ts'
 import { dueInLanes, wakeSleeping, walkLanes } from './lanes-due.ts'
 import { refusalsSince } from './refusals.ts'
@@ -33,6 +34,7 @@ export function engineLedger({ databaseUrl, pool, loads }: EngineLedgerOptions) 
     refusalsSince: refusalsSince.bind(null, pool),
     insertResultFacts: insertResultFacts.bind(null, pool),
     openSession: (onLost: () => void) => openOwnership(databaseUrl, onLost),
+    reportHealth: reportHealth.bind(null, pool),
     breakers: {
       notClosed: breakersNotClosed.bind(null, pool),
       open: openBreaker.bind(null, pool),

@@ -6,6 +6,7 @@ import type { Nudger } from '../mailbox/nudge.ts'
 import type { Agenda } from './agenda.ts'
 import type { Breakers } from './breakers.ts'
 import type { Feeder } from './feeder.ts'
+import type { Health } from './health.ts'
 import type { Held, HeldAction } from './held.ts'
 import type { LostResults } from './lost-results.ts'
 import type { OneByOne } from './one-by-one.ts'
@@ -38,6 +39,7 @@ export interface Engine extends Parts {
   feeder: Feeder
   lost: LostResults
   breakers: Breakers
+  health: Health
   oneByOne: OneByOne
   /** Actions on the wire for which a cancel or a retry waits; their facts are not loaded again before the result. */
   waitingOnWire: Set<string>

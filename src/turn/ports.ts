@@ -3,6 +3,7 @@ import type { Person } from '../../actors/person.ts'
 import type { SendCall, Target } from '../dispatch/client.ts'
 import type { OpenedBreaker, SharedBreaker } from '../ledger/breakers.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
+import type { HealthReport } from '../ledger/endpoint-health.ts'
 import type { RegisteredEndpoint } from '../ledger/endpoint-registry.ts'
 import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact, ResultFact } from '../ledger/facts-waiting.ts'
@@ -40,6 +41,8 @@ export interface EngineLedger {
   insertResultFacts(results: readonly ResultFact[]): Promise<void>
   /** A session for beat and ownership, apart from everything that may block; `onLost` when it ends by itself. */
   openSession(onLost: () => void): Promise<OwnershipSession>
+  /** Keeps what was heard of endpoints. */
+  reportHealth(reports: readonly HealthReport[]): Promise<void>
   breakers: BreakerLedger
   suspects: SuspectLedger
 }

@@ -7,6 +7,7 @@ import { FORMS, type Form, type Message } from '../dispatch/request.ts'
 import { signDispatch } from '../dispatch/signing.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
+import { failureText } from './health.ts'
 import type { HeldAction } from './held.ts'
 
 /** Sending waits while more results than this wait for their commit, or one has waited this long. */
@@ -237,6 +238,7 @@ function answered(engine: Engine, action: HeldAction, attempt: number, answer: S
     at: engine.clock.monotonicMs(),
   }
   logAttempt(engine, result.held, attempt, answer)
+  if (form.hasHealth) tellHealth(engine, action, answer, form)
   tellBreaker(engine, action, answer)
   if (action.isLost) {
     engine.lost.add([result])
@@ -245,6 +247,11 @@ function answered(engine: Engine, action: HeldAction, attempt: number, answer: S
     engine.agenda.addResult(result)
   }
   pump(engine)
+}
+
+function tellHealth(engine: Engine, { row }: HeldAction, answer: SendAnswer, form: Form): void {
+  const isGone = answer.kind === 'answered' && form.isGone(answer.status)
+  engine.health.heard(row.type, failureText(answer), isGone)
 }
 
 /** An answer that refuses this one action says nothing about the destination; an address that is refused neither. */

@@ -9,6 +9,7 @@ import { Breakers } from './breakers.ts'
 import { letGo } from './disown.ts'
 import type { Engine, Parts } from './engine.ts'
 import { Feeder } from './feeder.ts'
+import { Health } from './health.ts'
 import { Held, type HeldAction } from './held.ts'
 import { LostResults } from './lost-results.ts'
 import { OneByOne } from './one-by-one.ts'
@@ -76,6 +77,7 @@ export class Worker {
         share: options.breakerShare,
         onChange: () => this.#wakeLanes(),
       }),
+      health: new Health(),
       oneByOne: new OneByOne(() => this.#engine),
       waitingOnWire: new Set(),
       unsent: new Map(),
@@ -160,6 +162,7 @@ export class Worker {
     const { agenda, breakers, feeder, lanes, log } = this.#engine
     agenda.tick()
     lanes.wake()
+    void this.#reportHealth()
     void breakers
       .refresh()
       .catch((error) => log.warn({ error: String(error) }, 'the breakers could not be read'))
@@ -170,6 +173,15 @@ export class Worker {
       .sweep()
       .catch((error) => log.warn({ error: String(error) }, 'the sweep failed; the next one is in a second'))
     this.#engine.pump()
+  }
+
+  async #reportHealth(): Promise<void> {
+    const { clock, health, ledger, log } = this.#engine
+    const reports = health.take(clock.monotonicMs())
+    if (reports.length === 0) return
+    await ledger.reportHealth(reports).catch((error: unknown) => {
+      log.warn({ error: String(error) }, 'the health of endpoints could not be told; the next failure is')
+    })
   }
 
   async #run(): Promise<void> {

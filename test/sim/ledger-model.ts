@@ -33,6 +33,7 @@ export function ledgerModel(machine: Machine, postgres: Postgres): EngineLedger 
     refusalsSince: async () => ({ at: '', changed: [] }),
     insertResultFacts: (results) => once(() => insertResultFacts(postgres, results)),
     openSession: (onLost) => openSession(machine, postgres, onLost),
+    reportHealth: async () => undefined,
     breakers: {
       notClosed: async () => [],
       open: async () => undefined,

@@ -1,6 +1,8 @@
 import Type from 'typebox'
 import type { Plan } from '../../documents/plans.ts'
 import { durationMs } from '../../duration.ts'
+import { countLost } from '../../ledger/endpoint-deliveries.ts'
+import { type EndpointHealth, readHealth } from '../../ledger/endpoint-health.ts'
 import {
   changeEndpoint,
   createEndpoint,
@@ -11,9 +13,10 @@ import {
   planOf,
   rotateEndpointSecret,
 } from '../../ledger/endpoints.ts'
+import { DEFAULT_EXPIRES_AFTER } from '../../ledger/type-registry.ts'
 import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
-import { Duration, within } from '../sending-terms.ts'
+import { Duration, Nullable, within } from '../sending-terms.ts'
 import { ChangeBody, CreateBody, fieldsOf } from './endpoint-fields.ts'
 import { EndpointSchema, viewEndpoint } from './endpoint-view.ts'
 
@@ -73,18 +76,59 @@ function endpointLimit(plans: readonly Plan[], name: string | null) {
   return { plan: name ?? '', max, upgradeTo: roomier?.name ?? '' }
 }
 
+const Time = Nullable(Type.String())
+const Health = Type.Object({
+  last_success_at: Time,
+  last_failure_at: Time,
+  last_failure: Nullable(Type.String()),
+  failing_since: Time,
+})
+
+const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
+
+const viewHealth = (health: EndpointHealth) => ({
+  last_success_at: iso(health.lastSuccessAt),
+  last_failure_at: iso(health.lastFailureAt),
+  last_failure: health.lastFailure,
+  failing_since: iso(health.failingSince),
+})
+
 export const getEndpoint = route({
   method: 'GET',
   path: `${PATH}/:id`,
   summary: 'One webhook endpoint',
   auth: 'key',
   params: EndpointParams,
-  answers: { 200: One },
+  answers: { 200: Type.Object({ endpoint: EndpointSchema, health: Health }) },
   errors: ['not_found'],
   async handler({ params, caller, deps }) {
-    return { status: 200, body: view(await findEndpoint(deps.ledger.pool, caller.tenant, params.id), deps) }
+    const row = await findEndpoint(deps.ledger.pool, caller.tenant, params.id)
+    const health = viewHealth(await readHealth(deps.ledger.pool, row.id))
+    return { status: 200, body: { ...view(row, deps), health } }
   },
 })
+
+const LOST_SHOWN_MAX = 10_000
+const Recovery = Type.Object(
+  {
+    since: Type.String(),
+    failed: Type.Integer({
+      description: `Deliveries that failed since then, counted up to ${LOST_SHOWN_MAX}.`,
+    }),
+  },
+  { description: 'Where Volley had disabled it: what `POST …/recover` with this `since` sends again.' },
+)
+
+/** What an endpoint that Volley disabled has missed since its failures began; null where it did not. */
+async function recoveryOf(at: { tenant: string; id: string }, { ledger }: WebDeps) {
+  const { active, disabled_at, expires_after } = await findEndpoint(ledger.pool, at.tenant, at.id)
+  if (active || disabled_at === null) return null
+  const { failingSince } = await readHealth(ledger.pool, at.id)
+  // What failed by then may have waited for as long as anything waits.
+  const waitMs = durationMs(expires_after ?? DEFAULT_EXPIRES_AFTER)!
+  const since = Math.min(failingSince ?? disabled_at, disabled_at) - waitMs
+  return { since: iso(since)!, failed: await countLost(ledger.pool, at.id, since, LOST_SHOWN_MAX) }
+}
 
 export const putEndpoint = route({
   method: 'PUT',
@@ -93,13 +137,15 @@ export const putEndpoint = route({
   auth: 'key',
   params: EndpointParams,
   body: ChangeBody,
-  answers: { 200: One },
+  answers: { 200: Type.Object({ endpoint: EndpointSchema, recovery: Type.Optional(Recovery) }) },
   errors: ['not_found', 'address_refused'],
   example: {},
   async handler({ params, body, caller, deps }) {
     const at = { tenant: caller.tenant, id: params.id }
-    const row = await changeEndpoint(deps.ledger.pool, deps.secrets, at, fieldsOf(body, deps))
-    return { status: 200, body: view(row, deps) }
+    const fields = fieldsOf(body, deps)
+    const recovery = fields.active === true ? await recoveryOf(at, deps) : null
+    const row = await changeEndpoint(deps.ledger.pool, deps.secrets, at, fields)
+    return { status: 200, body: { ...view(row, deps), ...(recovery === null ? {} : { recovery }) } }
   },
 })
 
