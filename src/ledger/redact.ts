@@ -8,18 +8,30 @@ export const erasedUser = (erasureId: string): string => `erased:${erasureId}`
 /** Whether an action was its user's who is erased: nothing is left of it that could be sent. */
 export const isErasedUser = (userId: string): boolean => /^erased:er_[0-9A-Z]{26}$/.test(userId)
 
-/** SQL for the rows of `alias` that belong to an erasure: `$1` is its id, and `time` their column of when they came in. */
-export const belongs = (alias: string, time: string): string =>
+/**
+ * SQL for the rows of `alias` that came in and belong to an erasure: `$1` is its id, and `time` their column of when they
+ * came in.
+ */
+export const belongs = (alias: string, time: string): string => isTheirsUntil(alias, time, 'e.until')
+
+/**
+ * SQL for the rows of `alias` that were decided and belong to an erasure, as `belongs`: a turn may decide on what came in
+ * before the request to erase after that request came in, and has decided on all of it when it hears of the request.
+ */
+export const decidedBelongs = (alias: string, time: string): string =>
+  isTheirsUntil(alias, time, 'greatest(e.until, e.asked_at)')
+
+const isTheirsUntil = (alias: string, time: string, until: string): string =>
   `${alias}.tenant = e.tenant and ${alias}.test = e.test and (
-     (${alias}.user_id = e.user_id and ${alias}.${time} <= e.until)
+     (${alias}.user_id = e.user_id and ${alias}.${time} <= ${until})
      or (${alias}.user_id = any(e.other_ids) and ${alias}.${time} <= e.gathered_at))`
 
 /**
- * SQL for the actions that belong to an erasure, as `belongs`; and what endpoints are told of them, whenever that is: a
- * cancelled action is told of after it was asked to be erased.
+ * SQL for the actions that belong to an erasure, as `decidedBelongs`; and what endpoints are told of them, whenever that
+ * is: a cancelled action is told of after it was asked to be erased.
  */
 export const actionBelongs = (alias: string): string =>
-  `(${belongs(alias, 'created_at')} or (not ${isAction(`${alias}.type`)} and ${alias}.tenant = e.tenant
+  `(${decidedBelongs(alias, 'created_at')} or (not ${isAction(`${alias}.type`)} and ${alias}.tenant = e.tenant
      and ${alias}.test = e.test and ${alias}.user_id = any(e.other_ids || e.user_id)))`
 
 /** All ids under which anything of theirs may stand. */
@@ -64,7 +76,7 @@ export async function redact(client: ClientBase, erasure: OpenErasure): Promise<
     ),
     decisions: await count(
       `update decision d set user_id = $2, body = '{}' from erasure e
-       where e.id = $1 and d.user_id = any($3) and ${belongs('d', 'at')}`,
+       where e.id = $1 and d.user_id = any($3) and ${decidedBelongs('d', 'at')}`,
       [id, as, theirs],
     ),
     events: await count(

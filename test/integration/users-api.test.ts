@@ -214,6 +214,28 @@ describe('users over the API', () => {
     expect(await remains(volley, secret, 'erika')).to.deep.equal([])
   })
 
+  it('are erased with what is decided on their events after the deletion came in', async () => {
+    await volley.actionType({
+      name: 'grant_points',
+      parameters_schema: { amount: { type: 'number' }, reason: { type: 'string' } },
+      delivery_webhook: 'http://127.0.0.1:9/x',
+    })
+    const order = { total: 150, order: 'Frieda Muster', currency: 'EUR' }
+    // In one body, so that the turn that decides on the order is later than the deletion in any case.
+    const sent = await volley.call('POST', '/api/connectors/segment', [
+      { type: 'track', userId: 'frieda', event: 'custom.purchase.completed', properties: order },
+      { type: 'delete', userId: 'frieda' },
+    ])
+    expect(sent.body).to.deep.include({ accepted: 1 })
+    await eventually(async () => {
+      const { rows } = await volley.ledger.pool.query(
+        'select counts from erasure where done_at is not null order by id desc limit 1',
+      )
+      expect(rows[0]?.counts).to.include({ actions: 1, decisions: 1, events: 2 })
+    }, 30_000)
+    expect(await remains(volley, 'Frieda Muster', 'frieda')).to.deep.equal([])
+  })
+
   it('are erased with all ids that were joined to them, and may come back as somebody new', async () => {
     const { pool } = volley.ledger
     const { rows } = await pool.query(`select id from tenant where slug = 'acme'`)
