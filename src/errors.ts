@@ -37,6 +37,11 @@ const catalogue = {
     text: 'The body is not signed by the secret that was set.',
   },
   live_key_needed: { status: 403, retryable: false, text: 'This needs a live key.' },
+  sending_held: {
+    status: 403,
+    retryable: false,
+    text: 'An operator stopped the sending, and only an operator starts it again.',
+  },
   tenant_key_needed: { status: 403, retryable: false, text: "This needs a tenant's key, not an operator's." },
   operator_key_needed: { status: 403, retryable: false, text: "This needs an operator's key." },
   plan_limit: { status: 403, retryable: false, text: 'The plan of the tenant has no room for one more.' },

@@ -43,14 +43,15 @@ export const putSending = route({
   auth: 'key',
   body: SendingBody,
   answers: { 200: SendingView },
-  errors: ['live_key_needed'],
+  errors: ['live_key_needed', 'sending_held'],
   example: { sending: 'paused', reason: 'the points API double-books' },
   async handler({ body, caller, deps }) {
     // A test key acts on nothing that is live, and this is.
     if (caller.mode === 'test') throw new VolleyError('live_key_needed')
     const change = { sending: body.sending, reason: body.reason ?? null }
-    const changed = await changeSending(deps.ledger.pool, { id: caller.tenant }, change)
+    const changed = await changeSending(deps.ledger.pool, { byTenant: caller.tenant }, change)
+    if (changed === null) throw new VolleyError('sending_held')
     await deps.tenants.refresh()
-    return { status: 200, body: viewSending(changed!) }
+    return { status: 200, body: viewSending(changed) }
   },
 })

@@ -63,17 +63,20 @@ export async function readSending(
   return rows[0] ?? null
 }
 
-/** Changes a tenant's sending; workers follow within a second. Null where there is no such tenant. */
+/**
+ * Changes a tenant's sending for an operator, or for the tenant itself where `byTenant` is given: what an operator stopped,
+ * only an operator starts again. Workers follow within a second. Null where there is no such tenant, or it may not.
+ */
 export async function changeSending(
   pool: Pool,
-  by: { id: string } | { slug: string },
+  by: { byTenant: string } | { slug: string },
   change: { sending: Sending; reason: string | null },
 ): Promise<SendingState | null> {
-  const [column, value] = 'id' in by ? ['id', by.id] : ['slug', by.slug]
+  const isTenant = 'byTenant' in by
   const { rows } = await pool.query<SendingState>(
-    `update tenant set sending = $2, sending_reason = $3, sending_changed_at = now() where ${column} = $1
-     returning ${COLUMNS}`,
-    [value, change.sending, change.reason],
+    `update tenant set sending = $2, sending_reason = $3, sending_changed_at = now(), sending_held = $4 and $2 <> 'on'
+     where ${isTenant ? 'id = $1 and not sending_held' : 'slug = $1'} returning ${COLUMNS}`,
+    [isTenant ? by.byTenant : by.slug, change.sending, change.reason, !isTenant],
   )
   return rows[0] ?? null
 }

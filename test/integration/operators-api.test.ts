@@ -157,6 +157,17 @@ describe('the API of operators', () => {
       expect((await ask('GET', '/tenants/acme/sending')).body).to.include({ sending: 'on', reason: null })
     })
 
+    it('that an operator stopped cannot start by themselves', async () => {
+      const own = (sending: string) => volley.call('PUT', '/api/sending', { sending })
+      await ask('PUT', '/tenants/acme/sending', { sending: 'paused' })
+      const refused = await own('on')
+      expect([refused.status, refused.body.code]).to.deep.equal([403, 'sending_held'])
+      expect((await ask('GET', '/tenants/acme/sending')).body.sending).to.equal('paused')
+      await ask('PUT', '/tenants/acme/sending', { sending: 'on' })
+      expect((await own('paused')).status).to.equal(200)
+      expect((await own('on')).body.sending).to.equal('on')
+    })
+
     it('get a limit of their own for their backlog, and lose it', async () => {
       const { body } = await ask('PUT', '/tenants/acme/backlog', { max: 7 })
       expect(body).to.deep.equal({ waiting: 0, limit: 7, max: 7 })
