@@ -125,9 +125,10 @@ async function readLanes(pool: Pool): Promise<LaneStatus[]> {
               bool_or(n >= ${SLICE_COUNT_MAX}) or (select count(*) from slice) >= ${SLICES_MAX} as is_more
        from slice group by lane
      )
-     select t.slug as tenant, substring(y.delivery_webhook from '^[a-z]+://[^/?#]+') as destination, lane.waiting,
+     select t.slug as tenant, substring(coalesce(y.delivery_webhook, w.url) from '^[a-z]+://[^/?#]+') as destination, lane.waiting,
             lane.is_more as "isMore", date_part('epoch', now() - lane.at) * 1000 as "oldestMs"
-     from lane join action a on a.id = lane.id join action_type y on y.id = a.type join tenant t on t.id = a.tenant
+     from lane join action a on a.id = lane.id left join action_type y on y.id = a.type left join endpoint w on w.id = a.type
+       join tenant t on t.id = a.tenant
      order by lane.waiting desc`,
   )
   return rows
