@@ -57,7 +57,7 @@ export function partOf(value: unknown): Part {
   const part = PARTS.find((each) => each === value)
   if (part !== undefined) return part
   throw new LogicError(
-    `must be one of ${PARTS.map((each) => JSON.stringify(each)).join(', ')}${didYouMean(String(value), PARTS)}`,
+    `must be one of ${PARTS.map((each) => JSON.stringify(each)).join(', ')}${typeof value === 'string' ? didYouMean(value, PARTS) : ''}`,
   )
 }
 

@@ -107,6 +107,11 @@ const GROWTH: Hostile[] = [
   { name: 'grows a text by its upper case', rule: reduce(200, { upper: { cat: [acc, acc] } }, 'ß') },
   { name: 'fills a list by map over map', rule: { map: [list(200), { map: [list(200), list(100)] }] } },
   {
+    name: 'asks for a part of a time that shadows toString',
+    rule: { time_part: [0, v('x')] },
+    data: { x: poisoned },
+  },
+  {
     name: 'copies large facts into parameters',
     rule: { a: v(''), b: v('') },
     data: { texts: list(10_000).map(() => 'x'.repeat(100)) },
