@@ -276,6 +276,8 @@ export class Auditor {
       const count = decided.filter((each) => each === id).length
       if (count !== 1) this.breach(11, `${count} decisions about the event ${id}`)
     }
+    // What is passed on to whom somebody turned out to be arrives a turn later than what comes in there.
+    if ([...events.values()].some(({ kind }) => kind === 'join')) return
     for (const later of events.values())
       for (const earlier of events.values()) {
         // Only what was accepted before the other was sent has an order that anybody could know.

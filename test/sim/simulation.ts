@@ -18,7 +18,7 @@ import { World } from './world.ts'
 const LONGEST_MS = 400_000
 /** After the last fault, this much belongs to it: what it had cut off is told, paused ones go on. */
 const AFTERMATH_MS = 4_000
-const FLOOD = 40
+const FLOOD = 24
 /** Within this after everything has ended, the last answer has come and was heard. */
 const QUIET_MS = 6_000
 
