@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { Outcome, OutcomeStatus, Status } from '../../actors/action.ts'
+import { isErased, isErasedUser } from './redact.ts'
 import { isAction } from './timers.ts'
 
 /** What a client says came of an action; `result` is JSON, null where it said nothing more. */
@@ -8,26 +9,32 @@ export interface Report {
   result: unknown
 }
 
-/** `recorded`: `outcome` is now the first one of the action; `exists`: it is the earlier one, and nothing was written. */
+/**
+ * `recorded`: `outcome` is now the first one of the action; `exists`: it is the earlier one, and nothing was written. Where
+ * the user `isErased`, no result of it is kept.
+ */
 export type OutcomeAcceptance =
   | { kind: 'recorded'; p: number }
-  | { kind: 'exists'; p: number; outcome: Report }
+  | { kind: 'exists'; p: number; outcome: Report; isErased: boolean }
   | { kind: 'unknown' }
 
 interface Asked {
   p: number
   isNew: boolean
   outcome: Outcome | null
+  userId: string
 }
 
 const INSERT_OUTCOME = `
-with a as (select id, p, version, outcome from action where id = $1 and tenant = $2 and ${isAction('type')}),
+with a as (select id, p, version, outcome, user_id from action where id = $1 and tenant = $2 and ${isAction('type')}),
 i as (
   insert into fact (p, action_id, kind, n, seen_version, body)
-  select p, id, 'outcome', 0, version, $3::json from a where outcome is null
+  -- Whoever was sent the action may still tell of a user who was erased since; that it ended is all that is kept.
+  select p, id, 'outcome', 0, version, case when ${isErased('user_id')} then $4::json else $3::json end
+  from a where outcome is null
   on conflict (action_id, kind, n) do nothing returning 1
 )
-select a.p, exists (select from i) as "isNew", a.outcome from a`
+select a.p, exists (select from i) as "isNew", a.outcome, a.user_id as "userId" from a`
 
 /** Commits what came of an action as a fact for its owner; the first outcome of an action is its only one. */
 export async function acceptOutcome(
@@ -39,20 +46,21 @@ export async function acceptOutcome(
   const { rows } = await pool.query<Asked>({
     name: 'fact-outcome',
     text: INSERT_OUTCOME,
-    values: [id, tenant, JSON.stringify(report)],
+    values: [id, tenant, JSON.stringify(report), JSON.stringify({ ...report, result: null })],
   })
   const asked = rows[0]
   if (asked === undefined) return { kind: 'unknown' }
   if (asked.isNew) return { kind: 'recorded', p: asked.p }
   const { p, outcome } = asked
-  if (outcome !== null) return { kind: 'exists', p, outcome }
+  const isErased = isErasedUser(asked.userId)
+  if (outcome !== null) return { kind: 'exists', p, outcome, isErased }
   // A statement of its own: the one that won may have committed only while this insert waited for it.
   const winner = await pool.query<{ body: Report }>({
     name: 'fact-outcome-winner',
     text: `select body from fact where action_id = $1 and kind = 'outcome' and n = 0`,
     values: [id],
   })
-  return { kind: 'exists', p, outcome: winner.rows[0]!.body }
+  return { kind: 'exists', p, outcome: winner.rows[0]!.body, isErased }
 }
 
 /** What a client may ask of an action that its owner decides on. */

@@ -5,8 +5,13 @@ import { isAction } from './timers.ts'
 /** Whose rows these were: only that of which erasure can still be told. */
 export const erasedUser = (erasureId: string): string => `erased:${erasureId}`
 
+const ERASED = '^erased:er_[0-9A-Z]{26}$'
+
 /** Whether an action was its user's who is erased: nothing is left of it that could be sent. */
-export const isErasedUser = (userId: string): boolean => /^erased:er_[0-9A-Z]{26}$/.test(userId)
+export const isErasedUser = (userId: string): boolean => new RegExp(ERASED).test(userId)
+
+/** SQL for the same of a column. */
+export const isErased = (column: string): string => `${column} ~ '${ERASED}'`
 
 /**
  * SQL for the rows of `alias` that came in and belong to an erasure: `$1` is its id, and `time` their column of when they

@@ -4,6 +4,7 @@ import { acceptEvents } from '../../src/ledger/accept-events.ts'
 import { eventsOf } from '../../src/ledger/canonical-events.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
+import { Receiver } from '../support/receiver.ts'
 
 describe('users over the API', () => {
   let volley: Installation
@@ -234,6 +235,30 @@ describe('users over the API', () => {
       expect(rows[0]?.counts).to.include({ actions: 1, decisions: 1, events: 2 })
     }, 30_000)
     expect(await remains(volley, 'Frieda Muster', 'frieda')).to.deep.equal([])
+  })
+
+  it('stay erased where what came of an action is told later: that it ended is kept, and no more', async () => {
+    const actions = await new Receiver().start()
+    await volley.actionType({ name: 'letter', parameters_schema: {}, delivery_webhook: actions.url })
+    const asked = await volley.call('POST', '/api/external/actions', {
+      action_type: 'letter',
+      user_id: 'gerda',
+      parameters: {},
+    })
+    const path = `/api/external/actions/${asked.body.action.id}`
+    const read = async () => (await volley.call('GET', path)).body.action
+    await eventually(async () => expect((await read()).status).to.equal('dispatched'))
+    await volley.call('DELETE', '/api/users/gerda')
+    await eventually(async () => expect((await read()).user_id).to.match(/^erased:er_/), 30_000)
+    const report = { status: 'completed', result: { name: 'Gerda Muster' } }
+    expect((await volley.call('POST', `${path}/outcome`, report)).status).to.equal(200)
+    await eventually(async () => expect((await read()).status).to.equal('completed'))
+    expect(await remains(volley, 'Gerda Muster', 'gerda')).to.deep.equal([])
+    // Told again as the same it is the same, though its result was not kept.
+    expect((await volley.call('POST', `${path}/outcome`, report)).status).to.equal(200)
+    const other = await volley.call('POST', `${path}/outcome`, { ...report, status: 'rejected' })
+    expect(other.body.code).to.equal('outcome_exists')
+    await actions.stop()
   })
 
   it('are erased with all ids that were joined to them, and may come back as somebody new', async () => {

@@ -8,6 +8,7 @@ import {
   acceptOutcome,
   acceptRequest,
   fateOfRequest,
+  type OutcomeAcceptance,
   type Report,
   type Request,
 } from '../../ledger/accept-facts.ts'
@@ -50,11 +51,12 @@ export const postOutcome = route({
       ? await acceptOutcome(deps.ledger.pool, caller.tenant, params.id, report)
       : ({ kind: 'unknown' } as const)
     if (told.kind === 'unknown') throw new VolleyError('not_found', `No action has the id ${params.id}.`)
-    if (told.kind === 'exists' && differences(told.outcome, report).length > 0) {
+    const mistakes = told.kind === 'exists' ? differences(told, report) : []
+    if (told.kind === 'exists' && mistakes.length > 0) {
       throw new VolleyError(
         'outcome_exists',
         `The outcome ${told.outcome.status} was already recorded for this action.`,
-        { details: differences(told.outcome, report) },
+        { details: mistakes },
       )
     }
     deps.nudger.nudge([{ kind: 'fact', p: told.p }])
@@ -65,14 +67,17 @@ export const postOutcome = route({
   },
 })
 
-/** Where a report is not what was recorded; empty for the very same. */
-function differences(recorded: Report, said: Report): Mistake[] {
+/** Where a report is not what was recorded; empty for the very same, as far as it was kept. */
+function differences(
+  { outcome: recorded, isErased }: Extract<OutcomeAcceptance, { kind: 'exists' }>,
+  said: Report,
+): Mistake[] {
   const mistakes: Mistake[] = []
   if (recorded.status !== said.status)
     mistakes.push({ path: '/status', message: `was recorded as ${recorded.status}` })
   // As JSON keeps it: a negative zero was recorded as zero.
-  if (!isDeepStrictEqual(recorded.result ?? null, JSON.parse(JSON.stringify(said.result))))
-    mistakes.push({ path: '/result', message: 'differs from the recorded result' })
+  const isSame = isDeepStrictEqual(recorded.result ?? null, JSON.parse(JSON.stringify(said.result)))
+  if (!isSame && !isErased) mistakes.push({ path: '/result', message: 'differs from the recorded result' })
   return mistakes
 }
 
