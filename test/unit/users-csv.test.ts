@@ -61,6 +61,7 @@ describe('the columns of a file of users', () => {
     ['no user_id', ['id', 'a'], /user_id/],
     ['a column without a name', ['user_id', ''], /has no name/],
     ['a column twice', ['user_id', 'a', 'a:text'], /is there twice/],
+    ['two columns with the user', ['user_id', ' user_id '], /is there twice/],
     ['a type that is none', ['user_id', 'a:date'], /type date; known are text, number/],
   ]
   for (const [title, header, message] of headers) {

@@ -53,7 +53,7 @@ export function readHeader(names: readonly string[]): Columns {
   const others = names.map((name, i) => (i === user ? null : columnOf(name.trim(), i)))
   const seen = new Set<string>()
   for (const [i, column] of others.entries()) {
-    const place = column === null ? 'user_id' : column.path.join('\0')
+    const place = column === null || column.name === 'user_id' ? 'user_id' : column.path.join('\0')
     if (seen.has(place)) refuse(i, `is there twice: ${names[i]}`)
     seen.add(place)
   }
