@@ -6,10 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { childEnvironment } from '../src/config.ts'
 import { newId } from '../src/ids.ts'
 import { acceptActions } from '../src/ledger/accept-actions.ts'
+import { acceptEvents, type NewEvent } from '../src/ledger/accept-events.ts'
 import type { NewAction } from '../src/ledger/insert-actions.ts'
 import { createKey } from '../src/ledger/keys.ts'
 import { Ledger } from '../src/ledger/ledger.ts'
-import { laneOf, sliceOf, slicesOf } from '../src/ledger/placement.ts'
+import { laneOf, partitionOfUser, sliceOf, slicesOf } from '../src/ledger/placement.ts'
 import { secretBox } from '../src/ledger/secrets.ts'
 import { DEADLINE_LANE, SLEEP_LANE } from '../src/ledger/timers.ts'
 import { owners } from '../src/ledger/workers.ts'
@@ -78,6 +79,32 @@ export class Installation {
       [made.map((m) => m.type), made.map((m) => m.tenant), made.map((m) => m.url), sealed, timeout],
     )
     return made
+  }
+
+  /** One tenant whose endpoints at these URLs are told of everything; gives the tenant. */
+  async endpoints(urls: readonly string[], secret: string): Promise<string> {
+    const sealed = secretBox(Buffer.from(KEY, 'hex')).seal(secret)
+    const { rows } = await this.ledger.pool.query<{ id: string }>(
+      `insert into tenant (id, slug) values (gen_random_uuid(), 'bench') returning id`,
+    )
+    const tenant = rows[0]!.id
+    await this.ledger.pool.query(
+      `insert into endpoint (id, tenant, url, secret) select id, $1, url, $2 from unnest($3::text[], $4::text[]) as x(id, url)`,
+      [tenant, sealed, urls.map(() => newId('we')), urls],
+    )
+    return tenant
+  }
+
+  /** Accepts events and nudges as the web process does. */
+  async acceptEvents(tenant: string, events: readonly Omit<NewEvent, 'p'>[]): Promise<void> {
+    const origin = { tenant, source: 'api', test: false, decides: true }
+    for (let i = 0; i < events.length; i += BATCH) {
+      const part = events
+        .slice(i, i + BATCH)
+        .map((event) => ({ ...event, p: partitionOfUser(tenant, event.userId, PARTITIONS) }))
+      await acceptEvents(this.ledger.pool, origin, part)
+      this.#mailer.nudge([...new Set(part.map(({ p }) => p))].map((p) => ({ kind: 'event', p })))
+    }
   }
 
   /** `n` actions, dealt to the destinations in turn; `dueAt` in ms, null: at once. */

@@ -59,7 +59,13 @@ function serve(socket: Socket, index: number): void {
 }
 
 function received(head: string, body: Buffer): void {
-  const id = /\r\nx-retivo-action-id: *(\S+)/i.exec(head)?.[1] ?? ''
+  const action = /\r\nx-retivo-action-id: *(\S+)/i.exec(head)?.[1] ?? ''
+  // Endpoints are told of the same event; each has its own query.
+  const query = head.indexOf('?')
+  const id =
+    query === -1 || query > head.indexOf('\r\n')
+      ? action
+      : action + head.slice(query, head.indexOf(' ', query))
   count++
   if (!first.has(id)) first.set(id, process.hrtime.bigint())
   if (count % 50 === 0) {

@@ -1,4 +1,5 @@
 import { doubles } from './doubles.ts'
+import { fanOut } from './fan-out.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { flooding, hanging } from './neighbours.ts'
@@ -21,4 +22,5 @@ export const scenarios: readonly Scenario[] = [
   workers,
   takeover,
   doubles,
+  fanOut,
 ]
