@@ -94,17 +94,40 @@ async function gather(client: PoolClient, erasure: OpenErasure, partitions: numb
     [tenant, test, user],
   )
   const others = rows.filter(({ id }) => id !== user)
-  for (const { id, merged_into: of } of others) {
-    await client.query(
-      `insert into event (id, p, tenant, kind, user_id, type, data, time, source, test, decides)
-       values ($1, $2, $3, 'delete', $4, '$delete', $5, now(), 'erasure', $6, false)`,
-      [newId('ev'), partitionOfUser(tenant, id, partitions), tenant, id, { what: 'alias', of }, test],
-    )
-  }
-  await client.query('update erasure set other_ids = $2, gathered_at = now() where id = $1', [
-    erasure.id,
-    others.map(({ id }) => id),
-  ])
+  for (const { id, merged_into: of } of others)
+    await tellOf(client, erasure, partitions, id, { what: 'alias', of })
+  const isBack = others.length > 0 && (await cameBackByJoin(client, erasure))
+  // The same erasure, heard again; what came in until now is gone with it.
+  if (isBack) await tellOf(client, erasure, partitions, user, { what: 'person', erasure: erasure.id })
+  await client.query(
+    `update erasure set other_ids = $2, gathered_at = now(), until = case when $3 then now() else until end where id = $1`,
+    [erasure.id, others.map(({ id }) => id), isBack],
+  )
+}
+
+/** Whether what was known under another id reached the person only after the deletion, and made somebody of it again. */
+async function cameBackByJoin(client: PoolClient, { id, user_id }: OpenErasure): Promise<boolean> {
+  await preferFilters(client)
+  const { rows } = await client.query<{ isBack: boolean }>(
+    `select exists (select from erasure e join event v on v.tenant = e.tenant and v.test = e.test
+                    where e.id = $1 and v.user_id = any($2) and v.kind in ('merge', 'pass') and v.received_at > e.until) as "isBack"`,
+    [id, [user_id]],
+  )
+  return rows[0]!.isBack
+}
+
+async function tellOf(
+  client: PoolClient,
+  { tenant, test }: OpenErasure,
+  partitions: number,
+  userId: string,
+  data: Record<string, unknown>,
+): Promise<void> {
+  await client.query(
+    `insert into event (id, p, tenant, kind, user_id, type, data, time, source, test, decides)
+     values ($1, $2, $3, 'delete', $4, '$delete', $5, now(), 'erasure', $6, false)`,
+    [newId('ev'), partitionOfUser(tenant, userId, partitions), tenant, userId, data, test],
+  )
 }
 
 /** What is not sent yet must not be sent any more; the owners of the actions decide, as they do about every cancel. */

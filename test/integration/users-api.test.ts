@@ -261,6 +261,21 @@ describe('users over the API', () => {
     await actions.stop()
   })
 
+  it('are erased with what a visitor was who becomes known as them only with the deletion', async () => {
+    const segment = (body: unknown) => volley.call('POST', '/api/connectors/segment', body)
+    await segment({ type: 'identify', anonymousId: 'visitor-h', traits: { name: 'Hanna Muster' } })
+    await eventually(async () => expect((await get('visitor-h')).status).to.equal(200))
+    // The join passes the visitor on in a turn, and so behind the deletion.
+    await segment([
+      { type: 'identify', userId: 'hanna', anonymousId: 'visitor-h' },
+      { type: 'delete', userId: 'hanna' },
+    ])
+    await eventually(
+      async () => expect(await remains(volley, 'Hanna Muster', 'hanna', 'visitor-h')).to.deep.equal([]),
+      30_000,
+    )
+  })
+
   it('are erased with all ids that were joined to them, and may come back as somebody new', async () => {
     const { pool } = volley.ledger
     const { rows } = await pool.query(`select id from tenant where slug = 'acme'`)
