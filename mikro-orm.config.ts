@@ -24,6 +24,7 @@ import { Migration20261121230000_user_filters } from './src/ledger/migrations/Mi
 import { Migration20261122100000_rules_in_use } from './src/ledger/migrations/Migration20261122100000_rules_in_use.ts'
 import { Migration20261122110000_rule_documents } from './src/ledger/migrations/Migration20261122110000_rule_documents.ts'
 import { Migration20261122120000_held_by_operator } from './src/ledger/migrations/Migration20261122120000_held_by_operator.ts'
+import { Migration20261122130000_endpoint_filters } from './src/ledger/migrations/Migration20261122130000_endpoint_filters.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -55,6 +56,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261122100000_rules_in_use,
         Migration20261122110000_rule_documents,
         Migration20261122120000_held_by_operator,
+        Migration20261122130000_endpoint_filters,
       ],
       snapshot: false,
       silent: true,

@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import { Client } from './dispatch/client.ts'
 import { createGuard } from './dispatch/guard.ts'
 import { loadDocuments } from './documents/documents.ts'
+import { compileFilter } from './documents/endpoint-filter.ts'
 import { LiveRules } from './documents/live-rules.ts'
 import type { OwnDocument } from './documents/own-rules.ts'
 import { compileParametersSchema } from './documents/parameters-schema.ts'
@@ -204,6 +205,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     pool: ledger.pool,
     partitions: config.partitions,
     openSecret: (sealed) => secrets.open(sealed),
+    compileFilter,
   })
   await endpoints.start()
   const loads = openLoadPool({ databaseUrl, queryTimeoutMs: QUERY_TIMEOUT_MS })

@@ -14,12 +14,15 @@ import {
 /** An endpoint ready for use: to the engine a type whose actions await no outcome, and whom it is to be told of. */
 export interface RegisteredEndpoint extends RegisteredType {
   wants(event: string): boolean
+  /** Its filter over an event `{id, type, data}`; null: it has none. */
+  passes: ((event: unknown) => boolean) | null
 }
 
 export interface EndpointRegistryOptions {
   pool: Pool
   partitions: number
   openSecret(sealed: Buffer): string
+  compileFilter(filter: unknown): (event: unknown) => boolean
 }
 
 const REFRESH_MS = 500
@@ -123,7 +126,7 @@ export class EndpointRegistry {
 /** What the engine needs to know of an endpoint. */
 export function registeredEndpoint(
   row: EndpointRow,
-  { partitions, openSecret }: Omit<EndpointRegistryOptions, 'pool'>,
+  { partitions, openSecret, compileFilter }: Omit<EndpointRegistryOptions, 'pool'>,
 ): RegisteredEndpoint {
   const limits = limitsOf(row)
   const isLimited = limits.maxInFlight !== null || limits.rate !== null
@@ -163,6 +166,7 @@ export function registeredEndpoint(
     needsLeave: isLimited,
     validate: () => [],
     wants: subscription(row.subscribed_events),
+    passes: row.filter === null ? null : compileFilter(row.filter),
   }
 }
 

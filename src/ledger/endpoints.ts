@@ -12,6 +12,8 @@ export interface EndpointFields {
   description: string
   /** Null: every event, those to come too. */
   subscribed_events: string[] | null
+  /** JSON-logic over the event; null: all that it subscribed to. */
+  filter: Record<string, unknown> | null
   active: boolean
   paused: boolean
   /** Names and values, sent beside those that every POST has. */
@@ -41,7 +43,7 @@ export interface EndpointRow extends Omit<EndpointFields, 'headers'> {
 const ms = (column: string) => `round(date_part('epoch', ${column}) * 1000)::float8 as ${column}`
 
 /** The columns of an EndpointRow. */
-export const ENDPOINT_COLUMNS = `id, tenant, url, description, subscribed_events, active, paused, ${ms('disabled_at')},
+export const ENDPOINT_COLUMNS = `id, tenant, url, description, subscribed_events, filter, active, paused, ${ms('disabled_at')},
   disabled_reason, secret, previous_secret, ${ms('previous_until')}, headers, retry_policy, timeout, expires_after,
   max_in_flight, rate_limit, ${ms('created_at')}, ${ms('updated_at')}, ${ms('deleted_at')}`
 

@@ -41,7 +41,8 @@ export function tellTransition(
   const isWanted = (event: string) => endpoints.some((endpoint) => endpoint.wants(event))
   const action = { ...row, typeName: type.name, provider: type.provider }
   for (const notice of noticesOfSteps(action, transition.steps, now, isWanted)) {
-    const wanting = endpoints.filter((endpoint) => endpoint.wants(notice.type))
+    const wanting = wantingOf(endpoints, notice)
+    if (wanting.length === 0) continue
     if (telling.notifications.length + wanting.length > NOTIFICATIONS_A_TURN)
       telling.notices.push({ ...notice, p: row.p, endpoints: wanting.map(({ id }) => id) })
     else telling.notifications.push(...notifications(notice, wanting, listeners))
@@ -52,10 +53,9 @@ export function tellTransition(
 export function tellEvent(row: StoredEvent, told: ToldEvent, listeners: Listeners): readonly NewAction[] {
   const endpoints = listeners.endpointsOf(row.tenant)
   if (endpoints.length === 0 || row.test) return []
-  const wanting = endpoints.filter((endpoint) => endpoint.wants(told.type))
-  if (wanting.length === 0) return []
+  if (!endpoints.some((endpoint) => endpoint.wants(told.type))) return []
   const notice = noticeOfEvent({ ...told, tenant: row.tenant }, row.receivedAt)
-  return notice === null ? [] : notifications(notice, wanting, listeners)
+  return notice === null ? [] : notifications(notice, wantingOf(endpoints, notice), listeners)
 }
 
 /** What becomes of notices, as many as a turn inserts notifications for. */
@@ -77,12 +77,19 @@ export function tellNotices(
   return { notifications: made, done, left }
 }
 
-function wantedBy(
-  { tenant, type, endpoints }: StoredNotice,
-  listeners: Listeners,
-): readonly RegisteredType[] {
-  if (endpoints === null) return listeners.endpointsOf(tenant).filter((endpoint) => endpoint.wants(type))
-  return endpoints.flatMap((id) => listeners.endpoint(id) ?? [])
+function wantedBy(notice: StoredNotice, listeners: Listeners): readonly RegisteredType[] {
+  if (notice.endpoints === null) return wantingOf(listeners.endpointsOf(notice.tenant), notice)
+  return notice.endpoints.flatMap((id) => listeners.endpoint(id) ?? [])
+}
+
+/** Who subscribed to it and has no filter that keeps it out. */
+function wantingOf(
+  endpoints: readonly RegisteredEndpoint[],
+  { id, type, data }: Pick<NewNotice, 'id' | 'type' | 'data'>,
+): RegisteredEndpoint[] {
+  return endpoints.filter(
+    (endpoint) => endpoint.wants(type) && (endpoint.passes === null || endpoint.passes({ id, type, data })),
+  )
 }
 
 function notifications(

@@ -199,6 +199,22 @@ describe('webhook endpoints', () => {
     await volley.call('DELETE', `${PATH}/${id}`)
   })
 
+  it('are told only of what their filter holds for', async () => {
+    const filter = { '>': [{ var: 'data.data.value' }, 10] }
+    const { id } = await create({ subscribed_events: ['custom.filtered'], filter })
+    await known()
+    const events = [5, 20].map((value) => ({ type: 'custom.filtered', user_id: 'u9', data: { value } }))
+    await volley.call('POST', '/api/external/events', { events })
+    await eventually(() => expect(receiver.received.length).to.equal(1))
+    expect(JSON.parse(receiver.received[0]!.text).data.data).to.deep.equal({ value: 20 })
+    await known()
+    expect(receiver.received.length).to.equal(1)
+    const wrong = await refused({ filter: { and: [{ nonsense: 1 }] } })
+    expect(wrong.path).to.contain('/filter')
+    expect(wrong.message).to.contain('is not an operator')
+    await volley.call('DELETE', `${PATH}/${id}`)
+  })
+
   it('wait while they are paused, and end what waits when they are deleted', async () => {
     const { id } = await create({ subscribed_events: ['custom.paused.*'], paused: true })
     await known()

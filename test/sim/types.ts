@@ -87,6 +87,7 @@ function simulatedEndpoint(id: string, lane: string, names: string[] | null): Re
     lane,
     destination: lane,
     wants: subscription(names),
+    passes: null,
   }
 }
 

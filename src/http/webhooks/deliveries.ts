@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { STATUSES } from '../../../actors/action.ts'
+import { compileFilter } from '../../documents/endpoint-filter.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
 import { acceptRequest } from '../../ledger/accept-facts.ts'
@@ -27,7 +28,7 @@ const RECOVERED_MAX = 10_000
 async function endpointOf(id: string, caller: Caller, { ledger, secrets, config }: WebDeps) {
   const row = await findEndpoint(ledger.pool, caller.tenant, id)
   const openSecret = (sealed: Buffer) => secrets.open(sealed)
-  return registeredEndpoint(row, { partitions: config.partitions, openSecret })
+  return registeredEndpoint(row, { partitions: config.partitions, openSecret, compileFilter })
 }
 
 /** What was sent to prove something; a receiver that echoes requests answers with it. */

@@ -1,5 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { EVENT_TYPES, isSubscribable } from '../../../actors/event-types.ts'
+import { compileFilter } from '../../documents/endpoint-filter.ts'
+import { type Mistake, VolleyError } from '../../errors.ts'
 import type { EndpointFields } from '../../ledger/endpoints.ts'
 import type { WebDeps } from '../deps.ts'
 import {
@@ -29,6 +31,13 @@ const Fields = {
       }),
     ),
   ),
+  filter: Type.Optional(
+    Nullable(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'JSON-logic over `{id, type, data}`: what it does not hold for is not told.',
+      }),
+    ),
+  ),
   active: Type.Optional(Type.Boolean()),
   paused: Type.Optional(Type.Boolean({ description: 'What it is to be told waits, until its deadline.' })),
   headers: Type.Optional(
@@ -53,6 +62,7 @@ export function fieldsOf(body: Change, deps: Pick<WebDeps, 'guard' | 'config'>):
   checkSendingTerms(body)
   if (body.url !== undefined) checkUrl('/url', body.url, deps)
   checkEvents(body.subscribed_events ?? [])
+  checkFilter(body.filter ?? null)
   checkHeaders(body.headers ?? {}, deps.config.headerPrefix)
   const { description, subscribed_events, retry_policy, ...rest } = body
   const known = Object.keys(ChangeBody.properties)
@@ -78,6 +88,17 @@ function checkEvents(names: readonly string[]): void {
     `/subscribed_events/${index}`,
     `${JSON.stringify(names[index])} is no event; known are ${Object.keys(EVENT_TYPES).join(', ')}, groups of them such as external_action.* or custom.reward.*, and *`,
   )
+}
+
+function checkFilter(filter: Record<string, unknown> | null): void {
+  if (filter === null) return
+  try {
+    compileFilter(filter)
+  } catch (error) {
+    if (!(error instanceof VolleyError)) throw error
+    const [first] = (error.details ?? []) as Mistake[]
+    refuse('invalid_body', `/filter${first?.path ?? ''}`, first?.message ?? error.message)
+  }
 }
 
 function checkHeaders(headers: Readonly<Record<string, string>>, prefix: string): void {

@@ -4,6 +4,7 @@ import { TEST_EVENT, type TestData } from '../../../actors/event-types.ts'
 import { envelope } from '../../../actors/notify.ts'
 import type { SendAnswer } from '../../dispatch/client.ts'
 import { signDispatch } from '../../dispatch/signing.ts'
+import { compileFilter } from '../../documents/endpoint-filter.ts'
 import { newId } from '../../ids.ts'
 import { registeredEndpoint } from '../../ledger/endpoint-registry.ts'
 import { findEndpoint } from '../../ledger/endpoints.ts'
@@ -30,7 +31,7 @@ export const postTestEndpoint = route({
     const { ledger, secrets, config, outside } = deps
     const row = await findEndpoint(ledger.pool, caller.tenant, params.id)
     const openSecret = (sealed: Buffer) => secrets.open(sealed)
-    const endpoint = registeredEndpoint(row, { partitions: config.partitions, openSecret })
+    const endpoint = registeredEndpoint(row, { partitions: config.partitions, openSecret, compileFilter })
     const nowMs = Date.now()
     const id = newId('ev').replace('ev_', 'evt_')
     const data: TestData = { message: 'This endpoint can be reached, and this is signed as everything is.' }
