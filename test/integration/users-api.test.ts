@@ -276,6 +276,20 @@ describe('users over the API', () => {
     )
   })
 
+  it('are sent nothing by a test key, which moves no action of a live one', async () => {
+    await volley.actionType({ name: 'card', parameters_schema: {}, delivery_webhook: 'http://127.0.0.1:9/x' })
+    const asked = await volley.call('POST', '/api/external/actions', {
+      ...{ action_type: 'card', user_id: 'ida', parameters: {} },
+      scheduled_at: new Date(Date.now() + 3_600_000).toISOString(),
+    })
+    const path = `/api/external/actions/${asked.body.action.id}`
+    for (const request of ['cancel', 'retry']) {
+      const refused = await volley.call('POST', `${path}/${request}`, undefined, { key: volley.keys.test })
+      expect(refused.body.code, request).to.equal('live_key_needed')
+    }
+    expect((await volley.call('GET', path)).body.action.status).to.equal('pending')
+  })
+
   it('are erased with all ids that were joined to them, and may come back as somebody new', async () => {
     const { pool } = volley.ledger
     const { rows } = await pool.query(`select id from tenant where slug = 'acme'`)

@@ -91,7 +91,7 @@ export const postCancel = route({
   auth: 'key',
   params: ActionParams,
   answers,
-  errors: ['not_found', 'invalid_transition', 'too_late'],
+  errors: ['not_found', 'invalid_transition', 'too_late', 'live_key_needed'],
   handler: async ({ params, caller, deps, signal }) => ask('cancel', params.id, caller, deps, signal),
 })
 
@@ -102,7 +102,7 @@ export const postRetry = route({
   auth: 'key',
   params: ActionParams,
   answers,
-  errors: ['not_found', 'invalid_transition'],
+  errors: ['not_found', 'invalid_transition', 'live_key_needed'],
   handler: async ({ params, caller, deps, signal }) => ask('retry', params.id, caller, deps, signal),
 })
 
@@ -116,6 +116,8 @@ async function ask(request: Request, id: string, caller: Caller, deps: WebDeps, 
   const action = await known(id, caller, deps)
   if (request === 'retry' && isErasedUser(action.userId))
     throw new VolleyError('invalid_transition', 'The user of the action was erased; nothing is left to send.')
+  // A test key causes no sending, not even of what a live key asked for.
+  if (caller.mode === 'test' && !action.test) throw new VolleyError('live_key_needed')
   refuseWithoutArrow(action, request)
   const asked = { id, p: action.p, version: action.state.version }
   await acceptRequest(pool, asked, request)
