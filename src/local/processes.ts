@@ -4,12 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Whether a process with this id exists and has not merely left its exit status behind, whoever owns it. */
 export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-  return !isZombie(pid)
+  return exists(pid) && !isZombie(pid)
 }
 
 // A container's first process may never reap orphans; a dead server must not look like a running one there.
@@ -60,6 +55,24 @@ export function startMark(pid: number): string | null {
   if (ticks === undefined) return ps(pid, 'lstart')
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   return `${boot}:${ticks}`
+}
+
+/**
+ * Waits until not even the exit status of an ended process is left, for at most a second: whoever looks for a process by
+ * its id alone, as PostgreSQL does before it starts, takes one for the other.
+ */
+export async function reaped(pid: number): Promise<void> {
+  const end = performance.now() + 1_000
+  while (exists(pid) && performance.now() < end) await sleep(10)
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 /** Waits until the process is gone; false where it still lives after `timeoutMs`. */

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { VolleyError } from '../errors.ts'
 import { type Kept, keep } from './keeper.ts'
-import { endProcess, gone, signalTo } from './processes.ts'
+import { endProcess, gone, reaped, signalTo } from './processes.ts'
 
 /** How one server program is run; the same every time it is started again. */
 export interface Recipe {
@@ -81,6 +81,7 @@ export class PrivateServer {
     signalTo(pid, signal)
     // Not by the exit event: the child does not hold the event loop open, so nothing might be left to wait for it.
     while (!(await gone(pid, 1_000)));
+    await reaped(pid)
   }
 
   /** Starts the program again at the same URL, stopping it first where it still runs. */
