@@ -287,6 +287,9 @@ describe('users over the API', () => {
       const refused = await volley.call('POST', `${path}/${request}`, undefined, { key: volley.keys.test })
       expect(refused.body.code, request).to.equal('live_key_needed')
     }
+    const said = { status: 'completed' }
+    const told = await volley.call('POST', `${path}/outcome`, said, { key: volley.keys.test })
+    expect([told.status, told.body.code]).to.deep.equal([403, 'live_key_needed'])
     expect((await volley.call('GET', path)).body.action.status).to.equal('pending')
   })
 

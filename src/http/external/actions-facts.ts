@@ -38,7 +38,7 @@ export const postOutcome = route({
       outcome_status: Type.String(),
     }),
   },
-  errors: ['not_found', 'outcome_exists'],
+  errors: ['not_found', 'outcome_exists', 'live_key_needed'],
   example: { status: 'completed', result: { points_granted: 500, user_reacted: true } },
   async handler({ params, body, caller, deps }) {
     const report = { status: body.status, result: body.result ?? null }
@@ -47,6 +47,9 @@ export const postOutcome = route({
         details: [{ path: '/result', message: 'must be at most 64 KiB of JSON' }],
       })
     }
+    // What a test key says of a live action would be learned from as if it had happened.
+    if (caller.mode === 'test' && !(await known(params.id, caller, deps)).test)
+      throw new VolleyError('live_key_needed')
     const told = isId('ea', params.id)
       ? await acceptOutcome(deps.ledger.pool, caller.tenant, params.id, report)
       : ({ kind: 'unknown' } as const)
