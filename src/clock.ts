@@ -33,3 +33,59 @@ export const systemClock: Clock = {
   cancel: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 }
+
+/** Something that is done again and again, one run at a time, and that others may ask for in between. */
+export class Repeated {
+  readonly #everyMs: number
+  readonly #run: () => Promise<void>
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  #freshAt = Number.NEGATIVE_INFINITY
+  #isStopped = false
+
+  constructor(everyMs: number, run: () => Promise<void>) {
+    this.#everyMs = everyMs
+    this.#run = run
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /** Begins to repeat it. A run that fails is told to `failed`, and the next one comes all the same. */
+  start(failed: (error: unknown) => void = () => undefined): void {
+    this.#timer = setInterval(() => this.begin(failed), this.#everyMs)
+    this.#timer.unref()
+  }
+
+  /** Begins a run, unless one is under way. */
+  begin(failed: (error: unknown) => void): void {
+    if (this.#running === undefined) this.now().catch(failed)
+  }
+
+  /** Runs it, or waits for the run that is under way; throws what that throws. */
+  now(): Promise<void> {
+    this.#running ??= this.#once().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  /** Whether the last run that succeeded began no longer than `ms` ago; by the monotonic clock. */
+  isFresh(ms: number): boolean {
+    return performance.now() - this.#freshAt <= ms
+  }
+
+  /** No run begins by itself any more; resolves when the last one has ended, however it did. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearInterval(this.#timer)
+    await this.#running?.catch(() => undefined)
+  }
+
+  async #once(): Promise<void> {
+    const startedAt = performance.now()
+    await this.#run()
+    this.#freshAt = startedAt
+  }
+}

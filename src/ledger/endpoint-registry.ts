@@ -1,15 +1,9 @@
 import type { Pool } from 'pg'
 import { subscription } from '../../actors/event-types.ts'
-import { durationMs } from '../duration.ts'
 import { ENDPOINT_COLUMNS, type EndpointRow } from './endpoints.ts'
+import { Followed, LOOK_BACK } from './followed.ts'
 import { laneOf, laneOfEndpoint, slicesOf } from './placement.ts'
-import {
-  DEFAULT_DELAYS,
-  DEFAULT_EXPIRES_AFTER,
-  DEFAULT_TIMEOUT,
-  limitsOf,
-  type RegisteredType,
-} from './type-registry.ts'
+import { limitsOf, type RegisteredType, retryTermsOf, timeoutOf } from './type-registry.ts'
 
 /** An endpoint ready for use: to the engine a type whose actions await no outcome, and whom it is to be told of. */
 export interface RegisteredEndpoint extends RegisteredType {
@@ -25,40 +19,18 @@ export interface EndpointRegistryOptions {
   compileFilter(filter: unknown): (event: unknown) => boolean
 }
 
-const REFRESH_MS = 500
-/** A change commits a little after the time it carries; looking back this far finds it all the same. */
-const LOOK_BACK = '5 seconds'
 const NONE: readonly RegisteredEndpoint[] = []
 
 /** Every endpoint in use, kept fresh while the process runs; a tenant without any costs nothing. */
-export class EndpointRegistry {
+export class EndpointRegistry extends Followed {
   readonly #options: EndpointRegistryOptions
   readonly #byId = new Map<string, RegisteredEndpoint & { changed: string }>()
   readonly #ofTenant = new Map<string, readonly RegisteredEndpoint[]>()
-  #timer: NodeJS.Timeout | undefined
-  #refreshing: Promise<void> | undefined
   #since = '-infinity'
-  #freshAt = Number.NEGATIVE_INFINITY
 
   constructor(options: EndpointRegistryOptions) {
+    super()
     this.#options = options
-  }
-
-  /** Begins to follow changes; throws where the ledger cannot be reached. */
-  async start(): Promise<void> {
-    await this.refresh()
-    this.#timer = setInterval(() => void this.refresh().catch(() => undefined), REFRESH_MS)
-    this.#timer.unref()
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#refreshing?.catch(() => undefined)
-  }
-
-  /** Whether what is known is known to be no older than `ms`; by the monotonic clock. */
-  isFresh(ms: number): boolean {
-    return performance.now() - this.#freshAt <= ms
   }
 
   /** The active endpoints of a tenant. */
@@ -78,16 +50,8 @@ export class EndpointRegistry {
     return new Map(ids.flatMap((id) => this.#byId.get(id) ?? []).map((endpoint) => [endpoint.id, endpoint]))
   }
 
-  /** Reads the endpoints that have changed; the first time, all. */
-  refresh(): Promise<void> {
-    this.#refreshing ??= this.#readChanges().finally(() => {
-      this.#refreshing = undefined
-    })
-    return this.#refreshing
-  }
-
-  async #readChanges(): Promise<void> {
-    const startedAt = performance.now()
+  /** The first time, all. */
+  protected override async read(): Promise<void> {
     const { rows } = await this.#options.pool.query<{ at: string; id: string | null; changed: string }>({
       name: 'endpoints-changed',
       text: `select n.at, e.id, e.changed from (select now()::text as at) n left join lateral (
@@ -101,7 +65,6 @@ export class EndpointRegistry {
     )
     if (changed.length > 0) await this.#load(changed)
     this.#since = rows[0]!.at
-    this.#freshAt = startedAt
   }
 
   async #load(ids: readonly string[]): Promise<void> {
@@ -154,14 +117,8 @@ export function registeredEndpoint(
     lane,
     destination: laneOf(row.tenant, row.url),
     slices: slicesOf(lane, partitions, isLimited),
-    terms: {
-      delaysMs: (row.retry_policy?.delays ?? DEFAULT_DELAYS).map((delay) => durationMs(delay) ?? 0),
-      jitter: row.retry_policy?.jitter ?? 0,
-      awaitsOutcome: false,
-      expiresAfterMs: durationMs(row.expires_after ?? DEFAULT_EXPIRES_AFTER) ?? 0,
-      mayRepeat: true,
-    },
-    timeoutMs: durationMs(row.timeout ?? DEFAULT_TIMEOUT) ?? 0,
+    terms: { ...retryTermsOf(row), awaitsOutcome: false, mayRepeat: true },
+    timeoutMs: timeoutOf(row),
     limits,
     needsLeave: isLimited,
     validate: () => [],

@@ -3,6 +3,7 @@ import type { Terms } from '../../actors/action.ts'
 import type { Limits } from '../../actors/leave.ts'
 import { durationMs } from '../duration.ts'
 import type { Mistake } from '../errors.ts'
+import { Followed, LOOK_BACK, REFRESH_MS } from './followed.ts'
 import { laneOf, slicesOf } from './placement.ts'
 
 /** The policy of a type that states none: 5 retries after the first try. */
@@ -79,40 +80,16 @@ interface RawType {
 const COLUMNS = `id, tenant, name, provider, channel, domain, active, parameters_schema, delivery_webhook, secret, retry_policy,
   timeout, expires_after, max_in_flight, rate_limit, resend, awaits_outcome, updated_at::text as changed`
 
-/** How often changes are asked for; a secret or URL in use is never older than a second. */
-const REFRESH_MS = 500
-/** A change commits a little after the time it carries; looking back this far finds it all the same. */
-const LOOK_BACK = '5 seconds'
-
 /** The action types in use by this process, kept fresh while it runs. */
-export class TypeRegistry {
+export class TypeRegistry extends Followed {
   readonly #options: RegistryOptions
   readonly #byId = new Map<string, RegisteredType & { changed: string }>()
   readonly #idByName = new Map<string, string>()
-  #timer: NodeJS.Timeout | undefined
-  #refreshing: Promise<void> | undefined
   #since = 'now'
-  #freshAt = Number.NEGATIVE_INFINITY
 
   constructor(options: RegistryOptions) {
+    super()
     this.#options = options
-  }
-
-  /** Begins to follow changes; throws where the ledger cannot be reached. */
-  async start(): Promise<void> {
-    await this.refresh()
-    this.#timer = setInterval(() => void this.refresh().catch(() => undefined), REFRESH_MS)
-    this.#timer.unref()
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#refreshing?.catch(() => undefined)
-  }
-
-  /** Whether what is cached is known to be no older than `ms`; by the monotonic clock. */
-  isFresh(ms: number): boolean {
-    return performance.now() - this.#freshAt <= ms
   }
 
   /** The type as last read; undefined where this process has not loaded it. */
@@ -151,16 +128,8 @@ export class TypeRegistry {
     this.#idByName.delete(key(type.tenant, type.name))
   }
 
-  /** Reads the types in use that have changed; where none has, it is one query that names those changed lately. */
-  refresh(): Promise<void> {
-    this.#refreshing ??= this.#readChanges().finally(() => {
-      this.#refreshing = undefined
-    })
-    return this.#refreshing
-  }
-
-  async #readChanges(): Promise<void> {
-    const startedAt = performance.now()
+  /** Where no type in use has changed, it is one query that names those changed lately. */
+  protected override async read(): Promise<void> {
     const { rows } = await this.#options.pool.query<Pick<RawType, 'id' | 'changed'> & { read_at: string }>({
       name: 'types-changed',
       text: `select id, updated_at::text as changed, now()::text as read_at from action_type
@@ -173,7 +142,6 @@ export class TypeRegistry {
     })
     if (changed.length > 0) await this.#load('id = any($1::text[])', [changed.map(({ id }) => id)])
     if (rows[0] !== undefined) this.#since = rows[0].read_at
-    this.#freshAt = startedAt
   }
 
   async #load(where: string, values: unknown[]): Promise<void> {
@@ -198,7 +166,6 @@ export class TypeRegistry {
     const mayRepeat = row.resend === 'always'
     // A worker that only sends never asks where an action would be placed.
     const placed = once(() => slicesOf(lane, this.#options.partitions, isLimited))
-    const delays = row.retry_policy?.delays ?? DEFAULT_DELAYS
     this.#byId.set(row.id, {
       id: row.id,
       tenant: row.tenant,
@@ -220,22 +187,32 @@ export class TypeRegistry {
       get slices() {
         return placed()
       },
-      terms: {
-        delaysMs: delays.map((delay) => durationMs(delay) ?? 0),
-        jitter: row.retry_policy?.jitter ?? 0,
-        awaitsOutcome: row.awaits_outcome,
-        expiresAfterMs: durationMs(row.expires_after ?? DEFAULT_EXPIRES_AFTER) ?? 0,
-        mayRepeat,
-      },
+      terms: { ...retryTermsOf(row), awaitsOutcome: row.awaits_outcome, mayRepeat },
       limits,
       needsLeave: isLimited || !mayRepeat,
-      timeoutMs: durationMs(row.timeout ?? DEFAULT_TIMEOUT) ?? 0,
+      timeoutMs: timeoutOf(row),
       validate: lazy(() => this.#options.compile(row.parameters_schema)),
       changed: row.changed,
     })
     if (row.active) this.#idByName.set(key(row.tenant, row.name), row.id)
   }
 }
+
+/** How long and how often a row of a type is tried, with the defaults of what it does not say; all in ms. */
+export function retryTermsOf({
+  retry_policy: policy,
+  expires_after: expiresAfter,
+}: Pick<RawType, 'retry_policy' | 'expires_after'>): Pick<Terms, 'delaysMs' | 'jitter' | 'expiresAfterMs'> {
+  return {
+    delaysMs: (policy?.delays ?? DEFAULT_DELAYS).map((delay) => durationMs(delay) ?? 0),
+    jitter: policy?.jitter ?? 0,
+    expiresAfterMs: durationMs(expiresAfter ?? DEFAULT_EXPIRES_AFTER) ?? 0,
+  }
+}
+
+/** How long one POST may take, in ms. */
+export const timeoutOf = ({ timeout }: Pick<RawType, 'timeout'>): number =>
+  durationMs(timeout ?? DEFAULT_TIMEOUT) ?? 0
 
 /** The limits that a row of a type says. */
 export function limitsOf(row: Pick<RawType, 'max_in_flight' | 'rate_limit'>): Limits {

@@ -1,3 +1,4 @@
+import { Repeated } from '../clock.ts'
 import { disableFailing, warnOfFailing } from '../ledger/endpoint-health.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
@@ -9,34 +10,24 @@ export class EndpointHealthKeeper {
   readonly #ledger: Ledger
   readonly #log: Log
   readonly #afterMs: number
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
+  readonly #looking: Repeated
 
   /** `afterMs`: so long nothing may succeed. */
   constructor(ledger: Ledger, log: Log, afterMs: number) {
     this.#ledger = ledger
     this.#log = log
     this.#afterMs = afterMs
+    this.#looking = new Repeated(Math.min(EVERY_MS, afterMs / 10), () => this.#look())
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#begin(), Math.min(EVERY_MS, this.#afterMs / 10))
-    this.#timer.unref()
+    this.#looking.start((error) => {
+      this.#log.warn({ error: String(error) }, 'upkeep: the health of endpoints could not be judged')
+    })
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#running
-  }
-
-  #begin(): void {
-    this.#running ??= this.#look()
-      .catch((error: unknown) => {
-        this.#log.warn({ error: String(error) }, 'upkeep: the health of endpoints could not be judged')
-      })
-      .finally(() => {
-        this.#running = undefined
-      })
+  stop(): Promise<void> {
+    return this.#looking.stop()
   }
 
   async #look(): Promise<void> {

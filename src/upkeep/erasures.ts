@@ -1,3 +1,4 @@
+import { Repeated } from '../clock.ts'
 import { continueErasure, openErasures } from '../ledger/erasures.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
@@ -9,8 +10,7 @@ export class Erasures {
   readonly #ledger: Ledger
   readonly #partitions: number
   readonly #log: Log
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
+  readonly #working = new Repeated(EVERY_MS, () => this.#run())
 
   constructor(ledger: Ledger, partitions: number, log: Log) {
     this.#ledger = ledger
@@ -19,30 +19,19 @@ export class Erasures {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#begin(), EVERY_MS)
-    this.#timer.unref()
+    this.#working.start((error) => {
+      this.#log.warn({ error: String(error) }, 'upkeep: an erasure could not go on; it is tried again')
+    })
   }
 
   /** Resolves once nothing is asked of the ledger any more, after the present step at the latest. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    await this.#running
-  }
-
-  #begin(): void {
-    this.#running ??= this.#run()
-      .catch((error: unknown) => {
-        this.#log.warn({ error: String(error) }, 'upkeep: an erasure could not go on; it is tried again')
-      })
-      .finally(() => {
-        this.#running = undefined
-      })
+  stop(): Promise<void> {
+    return this.#working.stop()
   }
 
   async #run(): Promise<void> {
     for (const id of await openErasures(this.#ledger.pool)) {
-      if (this.#timer === undefined) return
+      if (this.#working.isStopped) return
       const step = await continueErasure(this.#ledger.pool, id, this.#partitions)
       if (step === 'done') this.#log.info({ erasure: id }, 'upkeep: a person was erased')
     }

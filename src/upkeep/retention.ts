@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Repeated } from '../clock.ts'
 import { dropMonths, type KeepMonths } from '../ledger/drop-months.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { REMOVALS, removeOld, takeRun } from '../ledger/retention.ts'
@@ -14,8 +15,7 @@ export class Retention {
   readonly #log: Log
   readonly #keep: KeepMonths
   readonly #stopping = new AbortController()
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
+  readonly #removing = new Repeated(EVERY_MS, () => this.#run())
   /** A run of this process that failed is taken up again an hour later. */
   #isUnfinished = false
 
@@ -26,30 +26,22 @@ export class Retention {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#begin(), EVERY_MS)
-    this.#timer.unref()
-    this.#begin()
+    this.#removing.start(this.#failed)
+    this.#removing.begin(this.#failed)
   }
 
   /** Resolves once nothing is asked of the ledger any more, after the present piece at the latest. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
     this.#stopping.abort()
-    await this.#running
+    await this.#removing.stop()
   }
 
-  #begin(): void {
-    this.#running ??= this.#run()
-      .catch((error: unknown) => {
-        if (this.#stopping.signal.aborted) return
-        this.#log.warn(
-          { error: String(error) },
-          'upkeep: old rows could not be removed; the next try is in an hour',
-        )
-      })
-      .finally(() => {
-        this.#running = undefined
-      })
+  readonly #failed = (error: unknown): void => {
+    if (this.#stopping.signal.aborted) return
+    this.#log.warn(
+      { error: String(error) },
+      'upkeep: old rows could not be removed; the next try is in an hour',
+    )
   }
 
   async #run(): Promise<void> {
