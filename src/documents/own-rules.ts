@@ -48,7 +48,7 @@ export class OwnRules {
     const file = fileOf(name, version)
     try {
       const digest = createHash('sha256').update(JSON.stringify(document)).digest('hex')
-      return compileRuleDocument({ file, digest, value: document })
+      return compileRuleDocument({ file, digest, value: document }, version)
     } catch (error) {
       this.#log.error({ tenant, error: String(error) }, 'rules: a document of a tenant cannot be used')
       return null

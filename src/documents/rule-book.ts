@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { compiledFrom, type DocumentFile, documentsIn, invalid, readDocument } from './document-file.ts'
 import { compileLogic, type Logic, refuse } from './evaluate.ts'
+import { compilePolicy, type Policy, periodMs, type WrittenPolicy } from './policy.ts'
 import { compileTemplate, compileText } from './template.ts'
 
 /** One rule, ready to be asked. */
@@ -13,6 +14,10 @@ export interface Rule {
   action: string
   /** What its author believes the chance of success to be, 0 to 1. */
   confidence: number
+  /** How long it leaves a user alone whom it offered something, in ms. */
+  cooldownMs: number
+  /** Whether it offers its action to a user who still has one of that type open. */
+  mayOverlap: boolean
   when: Logic
   parameters: Logic
   reasoning: (data: unknown, budget: Parameters<Logic>[1]) => string
@@ -24,6 +29,9 @@ export interface RuleDocument {
   file: string
   /** SHA-256 of the file, hex: which version decided. */
   digest: string
+  /** Of a tenant's own document; null: it is a file. */
+  version: number | null
+  policy: Policy
   rules: readonly Rule[]
   /** As its author wrote it. */
   written: WrittenRules
@@ -35,6 +43,14 @@ export interface RuleBook {
   /** In the order of the documents and of the rules in them. */
   forEvent(type: string): readonly Rule[]
   forDomain(domain: string): readonly Rule[]
+  /** The documents of which an event of a type asks something, with the rules that it asks. */
+  askedBy(type: string): readonly AskedDocument[]
+}
+
+/** What is asked of one document. */
+export interface AskedDocument {
+  document: RuleDocument
+  rules: readonly Rule[]
 }
 
 /** All rules of this installation: a tenant's own documents stand in the place of files about the same domain. */
@@ -49,10 +65,12 @@ export interface WrittenRule {
   action: string
   parameters?: Record<string, unknown>
   confidence: number
+  cooldown?: string
+  may_overlap?: boolean
   reasoning: string
 }
 
-export interface WrittenRules {
+export interface WrittenRules extends WrittenPolicy {
   domain: string
   rules: WrittenRule[]
 }
@@ -71,10 +89,13 @@ export const loadRuleDocument = (rulesDir: string, path: string): RuleDocument =
   compileRuleDocument(readDocument(rulesDir, path, 'recommendations'))
 
 /** Makes rules of a document that is valid by its schema. Throws `document_invalid` with the place in it. */
-export function compileRuleDocument({ file, digest, value }: DocumentFile): RuleDocument {
+export function compileRuleDocument(
+  { file, digest, value }: DocumentFile,
+  version: number | null = null,
+): RuleDocument {
   const written = value as WrittenRules
-  const rules = compiledFrom(file, () => compileRules(written))
-  return { domain: written.domain, file, digest, rules, written }
+  const [rules, policy] = compiledFrom(file, () => [compileRules(written), compilePolicy(written)] as const)
+  return { domain: written.domain, file, digest, version, policy, rules, written }
 }
 
 /** The rules of documents together. Throws `document_invalid` where two are about the same domain. */
@@ -84,21 +105,26 @@ export function bookOf(documents: readonly RuleDocument[]): RuleBook {
     if (twin !== undefined)
       throw invalid(file, [{ path: '/domain', message: `is the domain of ${twin.file} too` }])
   }
-  const all = documents.flatMap((document) => document.rules)
-  const byEvent = new Map<string, readonly Rule[]>()
+  const byEvent = new Map<string, { asked: readonly AskedDocument[]; rules: readonly Rule[] }>()
+  const waitingFor = (type: string) => {
+    let found = byEvent.get(type)
+    if (found === undefined) {
+      const asked = documents.flatMap((document) => {
+        const rules = document.rules.filter((rule) => rule.on.some((pattern) => matches(pattern, type)))
+        return rules.length === 0 ? [] : [{ document, rules }]
+      })
+      found = { asked, rules: asked.flatMap(({ rules }) => rules) }
+      // Types come from outside: what is remembered of them is bounded.
+      if (byEvent.size > 10_000) byEvent.clear()
+      byEvent.set(type, found)
+    }
+    return found
+  }
   return {
     documents,
     forDomain: (domain) => documents.find((document) => document.domain === domain)?.rules ?? [],
-    forEvent(type) {
-      let rules = byEvent.get(type)
-      if (rules === undefined) {
-        rules = all.filter((rule) => rule.on.some((pattern) => matches(pattern, type)))
-        // Types come from outside: what is remembered of them is bounded.
-        if (byEvent.size > 10_000) byEvent.clear()
-        byEvent.set(type, rules)
-      }
-      return rules
-    },
+    forEvent: (type) => waitingFor(type).rules,
+    askedBy: (type) => waitingFor(type).asked,
   }
 }
 
@@ -119,6 +145,8 @@ function compileRules({ domain, rules }: WrittenRules): Rule[] {
       on,
       action,
       confidence,
+      cooldownMs: rule.cooldown === undefined ? 0 : periodMs(rule.cooldown, `${path}/cooldown`),
+      mayOverlap: rule.may_overlap ?? false,
       when: compileLogic(rule.when, `${path}/when`),
       parameters: compileTemplate(rule.parameters ?? {}, `${path}/parameters`),
       reasoning: compileText(rule.reasoning),

@@ -110,6 +110,8 @@ const BOOK: RuleBook = {
       confidence: 0.5,
       when: () => true,
       parameters: () => ({}),
+      cooldownMs: 0,
+      mayOverlap: true,
       reasoning: () => 'because',
     },
   ],
