@@ -8,7 +8,7 @@ import { createGuard } from './dispatch/guard.ts'
 import { loadDocuments } from './documents/documents.ts'
 import { compileFilter } from './documents/endpoint-filter.ts'
 import { LiveRules } from './documents/live-rules.ts'
-import type { OwnDocument } from './documents/own-rules.ts'
+import type { OwnDocument } from './documents/own-documents.ts'
 import { compileParametersSchema } from './documents/parameters-schema.ts'
 import { VolleyError } from './errors.ts'
 import { BacklogGate } from './http/backlog-gate.ts'
@@ -71,8 +71,7 @@ function changesOfTenants(ledger: () => Ledger): () => Promise<OwnDocument[]> {
   return async () => {
     const { changed, until } = await changedInForce(ledger().pool, since)
     since = until
-    const rules = changed.filter(({ kind }) => kind === 'recommendations')
-    return rules.map(({ state, ...change }) => ({ ...change, isActive: state === 'active' }))
+    return changed.map(({ state, ...change }) => ({ ...change, isActive: state === 'active' }))
   }
 }
 

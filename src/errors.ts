@@ -69,6 +69,11 @@ const catalogue = {
     retryable: false,
     text: 'This version of the document has mistakes.',
   },
+  document_conflict: {
+    status: 409,
+    retryable: false,
+    text: 'Another document in force is for the same action.',
+  },
   too_many_documents: { status: 409, retryable: false, text: 'A tenant may keep only so many documents.' },
   letter_resolved: { status: 409, retryable: false, text: 'The dead letter was resolved before.' },
   too_late: { status: 409, retryable: false, text: 'The action was sent before it could be cancelled.' },

@@ -6,11 +6,11 @@ import type {
   RuleCaseGiven,
   ScoringCaseGiven,
 } from '../documents/cases.ts'
-import { fullBudget, LogicError } from '../documents/evaluate.ts'
+import { countedBudgets, LogicError } from '../documents/evaluate.ts'
 import type { Mapping } from '../documents/mappings.ts'
 import type { RuleDocument } from '../documents/rule-book.ts'
 import type { Scores, Scoring } from '../documents/scoring.ts'
-import { runRuleCases } from './try-rules.ts'
+import { NOT_RUN, runRuleCases } from './try-rules.ts'
 
 /** What the cases of a document came to: which do not hold, and what they leave out. */
 export interface CasesResult {
@@ -40,10 +40,13 @@ export function checkRules(
 export function checkMapping(
   { body }: Mapping,
   cases: readonly Case<MappingCaseGiven, unknown>[],
+  stepsMax = Number.POSITIVE_INFINITY,
 ): CasesResult {
+  const budgets = countedBudgets()
   const results = cases.map(({ name, given, expect }) => {
+    if (budgets.taken() >= stepsMax) return { name, mistakes: [NOT_RUN] }
     try {
-      const made = body({ user: {}, ...given }, fullBudget())
+      const made = body({ user: {}, ...given }, budgets.next())
       return { name, mistakes: difference('body', expect, made) }
     } catch (error) {
       if (error instanceof LogicError) return { name, mistakes: [error.message] }
@@ -57,9 +60,13 @@ export function checkMapping(
 export function checkScoring(
   { score, written }: Scoring,
   cases: readonly Case<ScoringCaseGiven, Partial<Scores>>[],
+  stepsMax = Number.POSITIVE_INFINITY,
 ): CasesResult {
+  const budgets = countedBudgets()
   const scored = cases.map(({ name, given, expect }) => {
-    const scores = score({ user: given.user ?? {}, now: given.now ?? '2026-01-01T00:00:00.000Z' })
+    if (budgets.taken() >= stepsMax) return { name, scores: null, mistakes: [NOT_RUN] }
+    const data = { user: given.user ?? {}, now: given.now ?? '2026-01-01T00:00:00.000Z' }
+    const scores = score(data, budgets.next)
     const fields = Object.keys(expect) as (keyof Scores)[]
     return {
       name,
@@ -69,7 +76,7 @@ export function checkScoring(
   })
   const unshown = (['lifecycle_stage', 'risk_level'] as const).flatMap((part) =>
     written[part]
-      .filter(({ is }) => !scored.some(({ scores }) => scores[part] === is))
+      .filter(({ is }) => !scored.some(({ scores }) => scores?.[part] === is))
       .map(({ is }) => `no case has the ${part} ${is}`),
   )
   return { ...counted(scored), unshown }

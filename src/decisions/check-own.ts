@@ -1,15 +1,22 @@
-import type { Case, RuleCaseExpect, RuleCaseGiven } from '../documents/cases.ts'
-import { schemaMistakes } from '../documents/document-file.ts'
-import { doubtsOfRules } from '../documents/doubts-of-documents.ts'
+import type {
+  Case,
+  MappingCaseGiven,
+  RuleCaseExpect,
+  RuleCaseGiven,
+  ScoringCaseGiven,
+} from '../documents/cases.ts'
+import { type DocumentFile, schemaMistakes } from '../documents/document-file.ts'
+import { doubtsOfMapping, doubtsOfRules, doubtsOfScoring } from '../documents/doubts-of-documents.ts'
+import { compileMapping } from '../documents/mappings.ts'
 import { compileRuleDocument, type RuleDocument } from '../documents/rule-book.ts'
 import { pointerSegment } from '../documents/schema-mistakes.ts'
+import { compileScoring, type Scores } from '../documents/scoring.ts'
+import { type OwnKind, SCORING_IN_USE } from '../documents/shelf.ts'
 import { type Mistake, VolleyError } from '../errors.ts'
-import { checkRules } from './check-documents.ts'
+import { type CasesResult, checkMapping, checkRules, checkScoring } from './check-documents.ts'
 
 /** What a check of a tenant's own document found; places are within `{document, cases}`. */
 export interface OwnCheck {
-  /** Null where it cannot be used. */
-  compiled: RuleDocument | null
   mistakes: Mistake[]
   failedCases: { name: string; mistakes: string[] }[]
   /** What is allowed and was hardly meant. */
@@ -19,43 +26,97 @@ export interface OwnCheck {
 /** All cases together: a web process has others to answer. */
 const STEPS_MAX = 300_000
 
-const NOTHING = { compiled: null, failedCases: [], warnings: [] }
+/** What differs between the kinds once a document is compiled. */
+interface Checkable {
+  /** What it is called, and where it says so. */
+  name: string
+  nameAt: string
+  doubts(): Mistake[]
+  run(cases: readonly unknown[]): CasesResult
+}
 
-/** Checks a document of rules as `volley rules check` does, and that it is about the domain of its name. */
-export function checkOwnRules(name: string, document: unknown, cases: readonly unknown[] | null): OwnCheck {
-  const mistakes = [
-    ...below('/document', schemaMistakes('recommendations', document)),
-    ...(cases === null ? [] : schemaMistakes('recommendations.cases', { cases })),
+/** Checks a document as `volley rules check` does, and that it is called as in its address. */
+export function checkOwn(
+  { kind, name }: { kind: OwnKind; name: string },
+  document: unknown,
+  cases: readonly unknown[] | null,
+): OwnCheck {
+  const unknown = [
+    ...below('/document', schemaMistakes(kind, document)),
+    ...(cases === null ? [] : schemaMistakes(`${kind}.cases`, { cases })),
   ]
-  if (mistakes.length > 0) return { ...NOTHING, mistakes }
-  let compiled: RuleDocument
+  if (unknown.length > 0) return { mistakes: unknown, failedCases: [], warnings: [] }
+  const { compiled, mistakes } = compiledOrNot(() =>
+    checkable(kind, { file: name, digest: '', value: document }),
+  )
+  if (compiled === null) return { mistakes, failedCases: [], warnings: [] }
+  if (compiled.name !== name) {
+    const message = `must be ${JSON.stringify(name)}, as in the address`
+    return { mistakes: [{ path: `/document${compiled.nameAt}`, message }], failedCases: [], warnings: [] }
+  }
+  const doubts = below('/document', compiled.doubts())
+  if (cases === null)
+    return { mistakes, failedCases: [], warnings: [...doubts, { path: '/cases', message: 'there are none' }] }
+  const { failed, unshown } = compiled.run(cases)
+  const warnings = [...doubts, ...unshown.map((message) => ({ path: '/cases', message }))]
+  return { mistakes, failedCases: failed, warnings }
+}
+
+/** A document of rules ready to be asked; null with the mistakes where it is none. Places are within `{document}`. */
+export function compiledRules(document: unknown): { compiled: RuleDocument | null; mistakes: Mistake[] } {
+  const mistakes = below('/document', schemaMistakes('recommendations', document))
+  if (mistakes.length > 0) return { compiled: null, mistakes }
+  return compiledOrNot(() => compileRuleDocument({ file: 'document', digest: '', value: document }))
+}
+
+function compiledOrNot<T>(compile: () => T): { compiled: T | null; mistakes: Mistake[] } {
   try {
-    compiled = compileRuleDocument({ file: name, digest: '', value: document })
+    return { compiled: compile(), mistakes: [] }
   } catch (error) {
     if (!(error instanceof VolleyError)) throw error
-    return { ...NOTHING, mistakes: below('/document', error.details as Mistake[]) }
-  }
-  if (compiled.domain !== name)
-    return {
-      ...NOTHING,
-      mistakes: [{ path: '/document/domain', message: `must be ${JSON.stringify(name)}, as in the address` }],
-    }
-  const warnings = below('/document', doubtsOfRules(compiled.written))
-  if (cases === null)
-    return {
-      compiled,
-      mistakes,
-      failedCases: [],
-      warnings: [...warnings, { path: '/cases', message: 'there are none' }],
-    }
-  const { failed, unshown } = checkRules(compiled, cases as Case<RuleCaseGiven, RuleCaseExpect>[], STEPS_MAX)
-  return {
-    compiled,
-    mistakes,
-    failedCases: failed,
-    warnings: [...warnings, ...unshown.map((message) => ({ path: '/cases', message }))],
+    return { compiled: null, mistakes: below('/document', error.details as Mistake[]) }
   }
 }
+
+function checkable(kind: OwnKind, file: DocumentFile): Checkable {
+  switch (kind) {
+    case 'recommendations': {
+      const made = compileRuleDocument(file)
+      return {
+        name: made.domain,
+        nameAt: '/domain',
+        doubts: () => doubtsOfRules(made.written),
+        run: (cases) => checkRules(made, cases as Case<RuleCaseGiven, RuleCaseExpect>[], STEPS_MAX),
+      }
+    }
+    case 'mappings': {
+      const made = compileMapping(file)
+      return {
+        name: made.name,
+        nameAt: '/name',
+        doubts: () => doubtsOfMapping(made.written),
+        run: (cases) => checkMapping(made, cases as Case<MappingCaseGiven, unknown>[], STEPS_MAX),
+      }
+    }
+    case 'scoring': {
+      const made = compileScoring(file)
+      return {
+        name: made.name,
+        nameAt: '/name',
+        doubts: () => [...doubtsOfScoring(made.written), ...doubtsOfUse(made.name)],
+        run: (cases) => checkScoring(made, cases as Case<ScoringCaseGiven, Partial<Scores>>[], STEPS_MAX),
+      }
+    }
+    default:
+      return kind satisfies never
+  }
+}
+
+/** Of scoring documents only one is in use. */
+const doubtsOfUse = (name: string): Mistake[] =>
+  name === SCORING_IN_USE
+    ? []
+    : [{ path: '/name', message: `scores nobody: users are scored by the document called ${SCORING_IN_USE}` }]
 
 const below = (place: string, mistakes: readonly Mistake[]): Mistake[] =>
   mistakes.map(({ path, message }) => ({ path: place + path, message }))

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Budget, fullBudget } from '../documents/evaluate.ts'
+import { countedBudgets } from '../documents/evaluate.ts'
 import type { Rule } from '../documents/rule-book.ts'
 import { type Candidate, type DecidingData, decide } from './decide.ts'
 
@@ -84,18 +84,13 @@ function tally(rulesFor: RulesFor) {
     new Map<string, number>(),
     new Map<string, string>(),
   ]
-  let [decisions, steps] = [0, 0]
+  const budgets = countedBudgets()
+  let decisions = 0
   const oneMore = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
   return {
-    steps: () => steps,
+    steps: budgets.taken,
     ask({ type, userId, data }: PreviewEvent): Candidate | null {
-      const budgets: Budget[] = []
-      const { recommendation, considered } = decide(rulesFor(type), data, null, () => {
-        const budget = fullBudget()
-        budgets.push(budget)
-        return budget
-      })
-      for (const { operations } of budgets) steps += 1 + fullBudget().operations - Math.max(0, operations)
+      const { recommendation, considered } = decide(rulesFor(type), data, null, budgets.next)
       for (const { rule, error } of considered)
         if (error !== undefined && !failed.has(rule)) failed.set(rule, error)
       if (recommendation === null) return null

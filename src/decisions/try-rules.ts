@@ -1,11 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Case, RuleCaseExpect, RuleCaseGiven } from '../documents/cases.ts'
-import { type Budget, fullBudget } from '../documents/evaluate.ts'
+import { type Budget, countedBudgets, fullBudget } from '../documents/evaluate.ts'
 import { matches, type Rule } from '../documents/rule-book.ts'
 import { type Decided, type DecidingData, decide } from './decide.ts'
 
 /** As of when a case is decided that does not say. */
 const NOW = '2026-01-01T00:00:00.000Z'
+
+/** What is said of a case for which no steps are left. */
+export const NOT_RUN = 'was not run: the cases before it take too long'
 
 /** What a case came to. */
 export interface RuleCaseResult {
@@ -59,18 +62,10 @@ export function runRuleCases(
   cases: readonly Case<RuleCaseGiven, RuleCaseExpect>[],
   stepsMax = Number.POSITIVE_INFINITY,
 ): RuleCaseResult[] {
-  let left = stepsMax
+  const budgets = countedBudgets()
   return cases.map(({ name, given, expect }) => {
-    if (left <= 0)
-      return { name, mistakes: ['was not run: the cases before it take too long'], offered: [], won: null }
-    const budgets: Budget[] = []
-    const decided = tried(rules, given, 'user-case', () => {
-      const budget = fullBudget()
-      budgets.push(budget)
-      return budget
-    })
-    // A rule counts for a step even where it takes none.
-    for (const { operations } of budgets) left -= 1 + fullBudget().operations - Math.max(0, operations)
+    if (budgets.taken() >= stepsMax) return { name, mistakes: [NOT_RUN], offered: [], won: null }
+    const decided = tried(rules, given, 'user-case', budgets.next)
     return {
       name,
       mistakes: differences(decided, expect),

@@ -8,6 +8,23 @@ export interface Budget {
 /** Enough for any rule that a person writes, and over in milliseconds for one that nobody should have written. */
 export const fullBudget = (): Budget => ({ operations: 10_000, produced: 256 * 1024 })
 
+/** Hands out full budgets and counts what is taken of them together. */
+export function countedBudgets(): { next(): Budget; taken(): number } {
+  const given: Budget[] = []
+  let settled = 0
+  // An evaluation counts for a step even where it takes none.
+  const takenOf = ({ operations }: Budget) => 1 + fullBudget().operations - Math.max(0, operations)
+  return {
+    next() {
+      for (const budget of given.splice(0)) settled += takenOf(budget)
+      const budget = fullBudget()
+      given.push(budget)
+      return budget
+    },
+    taken: () => given.reduce((sum, budget) => sum + takenOf(budget), settled),
+  }
+}
+
 /** An evaluation that could not be finished: the budget ran out, or an operator refused its arguments. */
 export class LogicError extends Error {
   constructor(message: string) {

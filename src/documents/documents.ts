@@ -2,16 +2,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { VolleyError } from '../errors.ts'
 import { documentsIn } from './document-file.ts'
-import { loadMapping, type Mapping } from './mappings.ts'
+import { loadMapping } from './mappings.ts'
 import { loadPlans, type Plan } from './plans.ts'
-import { bookOf, loadRuleDocument, type RuleBook } from './rule-book.ts'
-import { loadScoring, type Scoring } from './scoring.ts'
+import { bookOf, loadRuleDocument } from './rule-book.ts'
+import { loadScoring } from './scoring.ts'
+import { type DocumentSet, requireDistinct } from './shelf.ts'
 
 /** Everything that people wrote in a rules folder; only `recommendations/` must be there. */
-export interface Documents {
-  rules: RuleBook
-  mappings: readonly Mapping[]
-  scoring: readonly Scoring[]
+export interface Documents extends DocumentSet {
   plans: { file: string; plans: readonly Plan[] } | null
 }
 
@@ -45,6 +43,7 @@ export function readDocuments(rulesDir: string): { documents: Documents; mistake
     scoring: each('scoring', (path) => loadScoring(rulesDir, path)),
     plans: existsSync(plans) ? attempt(() => loadPlans(rulesDir, plans), null) : null,
   }
+  attempt(() => requireDistinct(documents), undefined)
   return { documents, mistakes }
 }
 

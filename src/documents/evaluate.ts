@@ -6,7 +6,7 @@ import { didYouMean } from './nearest.ts'
 import { misuseOf, type OwnOperatorName, ownOperator, ownOperators } from './own-operators.ts'
 import { pointerSegment } from './schema-mistakes.ts'
 
-export { type Budget, fullBudget, type Logic, LogicError } from './budget.ts'
+export { type Budget, countedBudgets, fullBudget, type Logic, LogicError } from './budget.ts'
 export { read } from './read.ts'
 
 /** Every operator that a document may name. */

@@ -3,8 +3,9 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../log.ts'
 import { loadDocuments } from './documents.ts'
-import { type OwnDocument, OwnRules } from './own-rules.ts'
-import type { RuleBook, RuleShelf } from './rule-book.ts'
+import { type DocumentShelf, type OwnDocument, OwnDocuments } from './own-documents.ts'
+import type { RuleBook } from './rule-book.ts'
+import type { DocumentSet } from './shelf.ts'
 
 /** What this process decides by, and what is wrong with the files that it did not take. */
 export interface RulesState {
@@ -32,11 +33,11 @@ const REPORT_EVERY_MS = 10_000
  * all of it. Looked at and not listened to, since editors, mounted volumes and symbolic links each tell of a change in
  * their own way, or not at all. The constructor throws `document_invalid` where there is no good version yet.
  */
-export class LiveRules implements RuleShelf {
+export class LiveRules {
   readonly #options: LiveRulesOptions
-  readonly #own: OwnRules
-  #book: RuleBook
-  #shelf: RuleShelf
+  readonly #own: OwnDocuments
+  #files: DocumentSet
+  #shelf: DocumentShelf
   #state: RulesState
   /** The files as they were loaded, or could not be, and as they were last seen. */
   #tried: string | null = null
@@ -47,19 +48,23 @@ export class LiveRules implements RuleShelf {
 
   constructor(options: LiveRulesOptions) {
     this.#options = options
-    this.#own = new OwnRules(options.log)
-    this.#book = loadDocuments(options.rulesDir).rules
-    this.#shelf = this.#own.shelf(this.#book)
-    this.#state = { digest: digestOf(this.#book), problem: null }
+    this.#own = new OwnDocuments(options.log)
+    this.#files = loadDocuments(options.rulesDir)
+    this.#shelf = this.#own.shelf(this.#files)
+    this.#state = { digest: digestOf(this.#files), problem: null }
   }
 
   /** The version in force, which never changes by itself. */
-  latest(): RuleShelf {
+  latest(): DocumentShelf {
     return this.#shelf
   }
 
   forTenant(tenant: string): RuleBook {
     return this.#shelf.forTenant(tenant)
+  }
+
+  documentsOf(tenant: string): DocumentSet {
+    return this.#shelf.documentsOf(tenant)
   }
 
   /** Begins to follow changes; throws where the ledger cannot be reached. */
@@ -76,7 +81,7 @@ export class LiveRules implements RuleShelf {
 
   /** Takes what tenants have changed, at once. */
   async hearTenants(): Promise<void> {
-    if (this.#own.take(await this.#options.changedByTenants())) this.#shelf = this.#own.shelf(this.#book)
+    if (this.#own.take(await this.#options.changedByTenants())) this.#shelf = this.#own.shelf(this.#files)
   }
 
   async stop(): Promise<void> {
@@ -102,16 +107,16 @@ export class LiveRules implements RuleShelf {
     this.#tried = files
     const before = this.#state
     try {
-      const { rules } = loadDocuments(rulesDir)
-      const digest = digestOf(rules)
+      const files = loadDocuments(rulesDir)
+      const digest = digestOf(files)
       // The same content keeps what the book remembers.
       if (digest !== before.digest) {
-        this.#book = rules
-        this.#shelf = this.#own.shelf(rules)
+        this.#files = files
+        this.#shelf = this.#own.shelf(files)
       }
       this.#state = { digest, problem: null }
       if (digest !== before.digest || before.problem !== null)
-        log.info({ digest, documents: rules.documents.length }, 'rules: the edited documents are in force')
+        log.info({ digest, documents: documentsIn(files).length }, 'rules: the edited documents are in force')
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       const since = before.problem?.since ?? new Date()
@@ -136,9 +141,15 @@ export class LiveRules implements RuleShelf {
   }
 }
 
-function digestOf({ documents }: RuleBook): string {
+const documentsIn = ({
+  rules,
+  mappings,
+  scoring,
+}: DocumentSet): readonly { file: string; digest: string }[] => [...rules.documents, ...mappings, ...scoring]
+
+function digestOf(files: DocumentSet): string {
   const hash = createHash('sha256')
-  for (const { file, digest } of documents) hash.update(`${file}\0${digest}\n`)
+  for (const { file, digest } of documentsIn(files)) hash.update(`${file}\0${digest}\n`)
   return hash.digest('hex').slice(0, 16)
 }
 

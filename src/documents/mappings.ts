@@ -1,4 +1,4 @@
-import { compiledFrom, readDocument } from './document-file.ts'
+import { compiledFrom, type DocumentFile, readDocument } from './document-file.ts'
 import type { Logic } from './evaluate.ts'
 import { compileTemplate } from './template.ts'
 
@@ -21,8 +21,11 @@ export interface Mapping {
 }
 
 /** Loads one document of `mappings/`. Throws `document_invalid` with the file, the place and what was expected. */
-export function loadMapping(rulesDir: string, path: string): Mapping {
-  const { file, digest, value } = readDocument(rulesDir, path, 'mappings')
+export const loadMapping = (rulesDir: string, path: string): Mapping =>
+  compileMapping(readDocument(rulesDir, path, 'mappings'))
+
+/** Makes a mapping of a document that is valid by its schema. Throws `document_invalid` with the place in it. */
+export function compileMapping({ file, digest, value }: DocumentFile): Mapping {
   const written = value as WrittenMapping
   const body = compiledFrom(file, () => compileTemplate(written.body, '/body', 'body'))
   return { name: written.name, file, digest, action: written.action, body, written }

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { compiledFrom, type DocumentFile, documentsIn, invalid, readDocument } from './document-file.ts'
 import { compileLogic, type Logic, refuse } from './evaluate.ts'
+import type { Mapping } from './mappings.ts'
 import { compilePolicy, type Policy, periodMs, type WrittenPolicy } from './policy.ts'
+import type { Scoring } from './scoring.ts'
 import { compileTemplate, compileText } from './template.ts'
 
 /** One rule, ready to be asked. */
@@ -53,9 +55,13 @@ export interface AskedDocument {
   rules: readonly Rule[]
 }
 
-/** All rules of this installation: a tenant's own documents stand in the place of files about the same domain. */
+/** All that documents say in this installation: a tenant's own stand in the place of files about the same. */
 export interface RuleShelf {
   forTenant(tenant: string): RuleBook
+  /** What scores the users of a tenant; null: nothing does. */
+  scoringOf(tenant: string): Scoring | null
+  /** What makes the bodies of a tenant's actions of this type; null: they have the shape of the API page. */
+  mappingOf(tenant: string, action: string): Mapping | null
 }
 
 export interface WrittenRule {

@@ -1,5 +1,5 @@
 import { numberOf } from './coerce.ts'
-import { compiledFrom, readDocument } from './document-file.ts'
+import { compiledFrom, type DocumentFile, readDocument } from './document-file.ts'
 import { type Budget, compileLogic, fullBudget, type Logic, LogicError } from './evaluate.ts'
 import { truthy } from './library-operators.ts'
 
@@ -30,13 +30,16 @@ export interface Scoring {
   file: string
   digest: string
   /** Never throws: what cannot be computed is null. */
-  score(data: { user: Record<string, unknown>; now: string }): Scores
+  score(data: { user: Record<string, unknown>; now: string }, newBudget?: () => Budget): Scores
   written: WrittenScoring
 }
 
 /** Loads one document of `scoring/`. Throws `document_invalid` with the file, the place and what was expected. */
-export function loadScoring(rulesDir: string, path: string): Scoring {
-  const { file, digest, value } = readDocument(rulesDir, path, 'scoring')
+export const loadScoring = (rulesDir: string, path: string): Scoring =>
+  compileScoring(readDocument(rulesDir, path, 'scoring'))
+
+/** Makes scoring of a document that is valid by its schema. Throws `document_invalid` with the place in it. */
+export function compileScoring({ file, digest, value }: DocumentFile): Scoring {
   const written = value as WrittenScoring
   return { name: written.name, file, digest, score: compiledFrom(file, () => compile(written)), written }
 }
@@ -46,17 +49,21 @@ function compile(written: WrittenScoring): Scoring['score'] {
   const risk = choice(written.risk_level, '/risk_level')
   const activation = points(compileLogic(written.activation_score, '/activation_score'))
   const engagement = points(compileLogic(written.engagement_score, '/engagement_score'))
-  return (data) => ({
-    lifecycle_stage: orNull(stage, data),
-    activation_score: orNull(activation, data),
-    engagement_score: orNull(engagement, data),
-    risk_level: orNull(risk, data),
+  return (data, newBudget = fullBudget) => ({
+    lifecycle_stage: orNull(stage, data, newBudget),
+    activation_score: orNull(activation, data, newBudget),
+    engagement_score: orNull(engagement, data, newBudget),
+    risk_level: orNull(risk, data, newBudget),
   })
 }
 
-function orNull<T>(part: (data: unknown, budget: Budget) => T | null, data: unknown): T | null {
+function orNull<T>(
+  part: (data: unknown, budget: Budget) => T | null,
+  data: unknown,
+  newBudget: () => Budget,
+): T | null {
   try {
-    return part(data, fullBudget())
+    return part(data, newBudget())
   } catch (error) {
     if (error instanceof LogicError) return null
     throw error

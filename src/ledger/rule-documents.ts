@@ -1,13 +1,16 @@
-import type { Pool } from 'pg'
+import type { ClientBase, Pool } from 'pg'
 import { VolleyError } from '../errors.ts'
 import { inTransaction } from './transaction.ts'
+
+/** The kinds that tenants keep. */
+export type DocumentKind = 'recommendations' | 'mappings' | 'scoring'
 
 export type DocumentState = 'draft' | 'checked' | 'active' | 'retired'
 
 /** Which document of which tenant. */
 export interface DocumentKey {
   tenant: string
-  kind: string
+  kind: DocumentKind
   name: string
 }
 
@@ -118,6 +121,7 @@ export async function putInForce(
     const wanted = rows.find((row) => (version === null ? row.state === 'active' : row.version === version))
     if (wanted === undefined) return rows.length > 0 && version === null ? 'retired' : null
     if (wanted.state === 'draft' || (wanted.state === 'active' && version !== null)) return wanted.state
+    if (kind === 'mappings' && version !== null) await refuseSecond(client, { tenant, kind, name }, version)
     await client.query(
       `update rule_document set state = 'retired', changed_at = clock_timestamp()
        where tenant = $1 and kind = $2 and name = $3 and state = 'active'`,
@@ -130,6 +134,28 @@ export async function putInForce(
     )
     return wanted.state
   })
+}
+
+/** Throws `document_conflict` where another mapping in force is for the same action. */
+async function refuseSecond(
+  client: ClientBase,
+  { tenant, kind, name }: DocumentKey,
+  version: number,
+): Promise<void> {
+  // Two that are activated at the same time would not see each other.
+  await client.query('select from tenant where id = $1 for update', [tenant])
+  const { rows } = await client.query<{ name: string; action: string }>(
+    `select o.name, o.document->>'action' as action from rule_document o
+     join rule_document w on w.tenant = o.tenant and w.kind = o.kind and w.document->>'action' = o.document->>'action'
+     where o.tenant = $1 and o.kind = $2 and o.name <> $3 and o.state = 'active' and w.name = $3 and w.version = $4 limit 1`,
+    [tenant, kind, name, version],
+  )
+  const [other] = rows
+  if (other !== undefined)
+    throw new VolleyError(
+      'document_conflict',
+      `mappings/${other.name} is in force for ${other.action} already.`,
+    )
 }
 
 /** Versions that came into force or went out of it since a time of Postgres, and the time to ask with the next time. */

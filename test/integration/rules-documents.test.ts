@@ -57,7 +57,12 @@ describe("a tenant's own document of rules", () => {
     await eventually(async () => expect(await badgeOf()).to.equal('own'))
     expect(await recommended(volley.keys.other)).to.include({ reason: 're-engagement bonus' })
     const { in_force, own } = (await get('')).body
-    expect(in_force).to.deep.equal([{ domain: 'loyalty', source: 'own/loyalty.json@1', rules: ['greet'] }])
+    expect(in_force).to.deep.include({
+      kind: 'recommendations',
+      name: 'loyalty',
+      source: 'own/recommendations/loyalty.json@1',
+      rules: ['greet'],
+    })
     expect(own).to.deep.equal([{ kind: 'recommendations', name: 'loyalty', latest: 1, active: 1 }])
     expect((await get('', volley.keys.other)).body.own).to.deep.equal([])
   })
@@ -160,12 +165,130 @@ describe("a tenant's own document of rules", () => {
     expect((await activate(1, volley.keys.other)).body.code).to.equal('not_found')
     expect((await get('/recommendations/loyalty', volley.keys.other)).body.code).to.equal('not_found')
     expect((await volley.call('PUT', '/api/rules/magic/x', { document: {} })).body.error).to.match(
-      /expected recommendations/,
+      /expected one of recommendations, mappings, scoring/,
     )
+    expect((await volley.call('PUT', '/api/rules/maping/x', { document: {} })).body.error).to.equal(
+      'Tenants keep no documents of the kind maping; expected one of recommendations, mappings, scoring; did you mean "mappings"?',
+    )
+    expect((await get('/mappings/Not%20A%20Name')).body.error).to.match(/expected a small letter/)
   })
 
   it('gets a version of its own from each of many that are kept at the same time', async () => {
     const made = await Promise.all(Array.from({ length: 5 }, () => put('onboarding', { document: {} })))
     expect(made.map(({ body }) => body.version.version).sort()).to.deep.equal([1, 2, 3, 4, 5])
+  })
+})
+
+describe("a tenant's own mappings and scoring", () => {
+  let volley: Installation
+  before(async () => {
+    volley = await Installation.start()
+  })
+  after(() => volley.stop())
+
+  const put = (path: string, document: unknown, cases?: unknown) =>
+    volley.call('PUT', `/api/rules/${path}`, { document, ...(cases === undefined ? {} : { cases }) })
+  const activate = (path: string, version: number | null) =>
+    volley.call('POST', `/api/rules/${path}/activate`, { version })
+  const sourcesOf = async (kind: string, key?: string): Promise<Record<string, string>> => {
+    const { body } = await volley.call('GET', '/api/rules', undefined, { key })
+    const found = body.in_force.filter((each: any) => each.kind === kind)
+    return Object.fromEntries(found.map(({ name, source }: any) => [name, source]))
+  }
+  const mapping = (name: string, action: string, body: unknown = { id: { var: 'action.id' } }) => ({
+    name,
+    action,
+    body,
+  })
+  const scoring = (name: string) => ({
+    name,
+    lifecycle_stage: [{ is: 'ours', when: true }],
+    activation_score: 1,
+    engagement_score: 2,
+    risk_level: [{ is: 'low', when: true }],
+  })
+
+  it('stand in the place of the file of the same name, for their tenant alone', async () => {
+    expect(await sourcesOf('scoring')).to.deep.equal({ default: 'rules/scoring/default.json' })
+    const cases = [{ name: 'everybody', given: {}, expect: { lifecycle_stage: 'ours' } }]
+    const { body } = await put('scoring/default', scoring('default'), cases)
+    expect(body.version.state).to.equal('checked')
+    await activate('scoring/default', 1)
+    expect(await sourcesOf('scoring')).to.deep.equal({ default: 'own/scoring/default.json@1' })
+    expect(await sourcesOf('scoring', volley.keys.other)).to.deep.equal({
+      default: 'rules/scoring/default.json',
+    })
+    await activate('scoring/default', null)
+    expect(await sourcesOf('scoring')).to.deep.equal({ default: 'rules/scoring/default.json' })
+  })
+
+  it('stand in the place of the file for the same action, and of no second one of their own', async () => {
+    await put('mappings/our-ledger', mapping('our-ledger', 'grant_points'))
+    await activate('mappings/our-ledger', 1)
+    expect(await sourcesOf('mappings')).to.deep.equal({ 'our-ledger': 'own/mappings/our-ledger.json@1' })
+    await put('mappings/another', mapping('another', 'grant_points'))
+    const refused = await activate('mappings/another', 1)
+    expect([refused.status, refused.body]).to.deep.equal([
+      409,
+      {
+        code: 'document_conflict',
+        error: 'mappings/our-ledger is in force for grant_points already.',
+      },
+    ])
+  })
+
+  for (const [what, path, document, cases, at, message] of [
+    [
+      'a score that cannot be',
+      'scoring/default',
+      { ...scoring('default'), risk_level: 1 },
+      undefined,
+      '/document/risk_level',
+      /must be array, is number/,
+    ],
+    [
+      'an operator that does not exist',
+      'mappings/m',
+      mapping('m', 'a', { x: { round: [1, 2, 3] } }),
+      undefined,
+      '/document/body/x/round',
+      /argument/,
+    ],
+    [
+      'another name',
+      'mappings/m',
+      mapping('n', 'a'),
+      undefined,
+      '/document/name',
+      /must be "m", as in the address/,
+    ],
+    [
+      'a case without an action',
+      'mappings/m',
+      mapping('m', 'a'),
+      [{ name: 'x', given: {}, expect: 1 }],
+      '/cases/0/given/action',
+      /is required/,
+    ],
+  ] as const) {
+    it(`stay drafts with ${what}, which says where`, async () => {
+      const { body } = await put(path, document, cases)
+      expect(body.version.state).to.equal('draft')
+      expect(body.check.mistakes[0].path).to.equal(at)
+      expect(body.check.mistakes[0].message).to.match(message)
+    })
+  }
+
+  it('stay drafts where a case does not hold, and are warned of what nobody uses', async () => {
+    const cases = [{ name: 'its id', given: { action: { id: 'ea_1' } }, expect: { id: 'ea_2' } }]
+    const { body } = await put('mappings/m', mapping('m', 'a'), cases)
+    expect(body.check.failed_cases).to.deep.equal([
+      { name: 'its id', mistakes: ['body: expected {"id":"ea_2"}, is {"id":"ea_1"}'] },
+    ])
+    const unused = await put('scoring/other', scoring('other'))
+    expect(unused.body.check.warnings).to.deep.include({
+      path: '/document/name',
+      message: 'scores nobody: users are scored by the document called default',
+    })
   })
 })

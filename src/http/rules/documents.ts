@@ -1,5 +1,7 @@
 import Type, { type Static } from 'typebox'
-import { checkOwnRules, differencesOf, type OwnCheck } from '../../decisions/check-own.ts'
+import { checkOwn, differencesOf, type OwnCheck } from '../../decisions/check-own.ts'
+import { didYouMean } from '../../documents/nearest.ts'
+import { isOwnKind, OWN_KINDS } from '../../documents/shelf.ts'
 import { VolleyError } from '../../errors.ts'
 import {
   addVersion,
@@ -14,7 +16,6 @@ import { MistakesAnswer } from '../mistakes.ts'
 import { route } from '../route.ts'
 
 const BYTES_MAX = 512 * 1024
-const KINDS = ['recommendations'] as const
 
 const Params = Type.Object({ kind: Type.String(), name: Type.String() })
 const VersionNumber = Type.Integer({ minimum: 1, maximum: 2_147_483_647 })
@@ -41,11 +42,13 @@ export const putRuleDocument = route({
   path: '/api/rules/:kind/:name',
   summary: 'Keep a new version of a document of rules, and check it',
   description:
-    'A version with mistakes, or with cases that do not hold, is a draft and cannot be activated. In force, it stands in the place of the file about the same domain.',
+    'Kinds are recommendations, mappings and scoring. A version with mistakes, or with cases that do not hold, is a draft and cannot be activated. In force, it stands in the place of the file about the same domain, of the same name, or for the same action.',
   auth: 'key',
   params: Params,
   body: Type.Object({
-    document: Type.Record(Type.String(), Type.Unknown(), { description: 'As in rules/recommendations/.' }),
+    document: Type.Record(Type.String(), Type.Unknown(), {
+      description: 'As in the folder of its kind in rules/.',
+    }),
     cases: Type.Optional(Type.Array(Type.Unknown(), { description: 'As in a .cases.json.', minItems: 1 })),
   }),
   answers: { 201: Type.Object({ version: Version, check: Check }) },
@@ -57,7 +60,7 @@ export const putRuleDocument = route({
       throw new VolleyError('invalid_body', undefined, {
         details: [{ path: '', message: `must be at most ${BYTES_MAX} bytes as JSON` }],
       })
-    const check = checkOwnRules(key.name, document, cases)
+    const check = checkOwn(key, document, cases)
     const isRight = check.mistakes.length === 0 && check.failedCases.length === 0
     const made = await addVersion(deps.ledger.pool, key, {
       state: isRight ? 'checked' : 'draft',
@@ -77,9 +80,11 @@ export const getRuleDocuments = route({
     200: Type.Object({
       in_force: Type.Array(
         Type.Object({
-          domain: Type.String(),
+          kind: Type.String(),
+          name: Type.String({ description: 'Of rules, their domain.' }),
           source: Type.String({ description: 'A file, or a version of a document of your own.' }),
-          rules: Type.Array(Type.String()),
+          rules: Type.Optional(Type.Array(Type.String())),
+          action: Type.Optional(Type.String({ description: 'The action type that a mapping is for.' })),
         }),
       ),
       own: Type.Array(
@@ -93,12 +98,17 @@ export const getRuleDocuments = route({
     }),
   },
   async handler({ caller, deps }) {
-    const { documents } = deps.rules.forTenant(caller.tenant)
-    const in_force = documents.map(({ domain, file, rules }) => ({
-      domain,
-      source: file,
-      rules: rules.map(({ name }) => name),
-    }))
+    const { rules, mappings, scoring } = deps.rules.documentsOf(caller.tenant)
+    const in_force = [
+      ...rules.documents.map(({ domain, file, rules }) => ({
+        kind: 'recommendations',
+        name: domain,
+        source: file,
+        rules: rules.map(({ name }) => name),
+      })),
+      ...mappings.map(({ name, file, action }) => ({ kind: 'mappings', name, source: file, action })),
+      ...scoring.map(({ name, file }) => ({ kind: 'scoring', name, source: file })),
+    ]
     return { status: 200, body: { in_force, own: await listDocuments(deps.ledger.pool, caller.tenant) } }
   },
 })
@@ -172,7 +182,7 @@ export const postActivate = route({
   params: Params,
   body: Type.Object({ version: Nullable(VersionNumber) }),
   answers: { 200: Type.Object({ active: Nullable(Type.Integer()) }) },
-  errors: ['not_found', 'live_key_needed', 'document_not_checked'],
+  errors: ['not_found', 'live_key_needed', 'document_not_checked', 'document_conflict'],
   async handler({ params, body: { version }, caller, deps }) {
     const key = keyOf(params, caller, 'write')
     const before = await putInForce(deps.ledger.pool, key, version)
@@ -193,10 +203,15 @@ function keyOf(
   { tenant, mode }: Caller,
   purpose: 'read' | 'write',
 ): DocumentKey {
-  if (!KINDS.some((each) => each === kind) || !/^[a-z][a-z0-9_-]{0,63}$/.test(name))
+  if (!isOwnKind(kind))
     throw new VolleyError(
       'not_found',
-      `There are no documents at ${kind}/${name}; expected ${KINDS.join(', ')} and the name of a domain.`,
+      `Tenants keep no documents of the kind ${kind}; expected one of ${OWN_KINDS.join(', ')}${didYouMean(kind, OWN_KINDS)}`,
+    )
+  if (!/^[a-z][a-z0-9_-]{0,63}$/.test(name))
+    throw new VolleyError(
+      'not_found',
+      `No document can be called ${name}; expected a small letter and at most 63 small letters, digits, _ or -.`,
     )
   if (purpose === 'write' && mode === 'test') throw new VolleyError('live_key_needed')
   return { tenant, kind, name }

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { type Person, seenByRules, unknownPerson } from '../../../actors/person.ts'
-import { checkOwnRules } from '../../decisions/check-own.ts'
+import { compiledRules } from '../../decisions/check-own.ts'
 import { userContext } from '../../decisions/decide.ts'
 import { type PreviewEvent, preview, type Reach } from '../../decisions/preview.ts'
 import { bookOf } from '../../documents/rule-book.ts'
@@ -74,7 +74,7 @@ export const postPreview = route({
   errors: ['rule_invalid'],
   async handler({ body: { document, days = 7, limit = 1_000 }, caller: { tenant }, deps }) {
     const name = String(document.domain)
-    const { compiled, mistakes } = checkOwnRules(name, document, null)
+    const { compiled, mistakes } = compiledRules(document)
     if (compiled === null) throw new VolleyError('rule_invalid', undefined, { details: mistakes })
     const now = deps.rules.forTenant(tenant)
     const then = bookOf([compiled])
