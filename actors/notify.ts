@@ -59,12 +59,32 @@ export function noticesOfSteps(
   })
 }
 
+/** A step as history has it, with all that is told of the action after it; `at` in ms. */
+export interface PastStep extends ToldState {
+  version: number
+  at: number
+}
+
+/** What was told of a step, or would have been had anybody listened; null for one that is told to nobody. */
+export function noticeOfPastStep(action: ToldAction, step: PastStep): Notice | null {
+  const type = EVENT_OF[step.status]
+  if (type === null) return null
+  const { id, tenant, userId } = action
+  return { id: noticeId(id, step.version), type, tenant, userId, at: step.at, data: actionData(action, step) }
+}
+
 /** The id of what is told of a step; a step is told once, however often it is sent. */
 export const noticeId = (actionId: string, version: number): string =>
   `evt_${actionId.slice(actionId.indexOf('_') + 1)}_${version}`
 
+/** What of an action's state is told. */
+export type ToldState = Pick<
+  ActionState,
+  'status' | 'outcome' | 'failureReason' | 'late' | 'attempt' | 'nextAt'
+>
+
 /** What is said of an action in this state. */
-export function actionData(action: ToldAction, state: ActionState): ActionData {
+export function actionData(action: ToldAction, state: ToldState): ActionData {
   const { outcome, nextAt } = state
   return {
     action_id: action.id,

@@ -40,6 +40,7 @@ import { Worker } from './turn/worker.ts'
 import { EndpointHealthKeeper } from './upkeep/endpoints.ts'
 import { Erasures } from './upkeep/erasures.ts'
 import { MonthKeeper } from './upkeep/months.ts'
+import { Replays } from './upkeep/replays.ts'
 import { Retention } from './upkeep/retention.ts'
 
 const POOL_MAX = { web: 16, worker: 8 }
@@ -179,19 +180,27 @@ export async function startWeb(
 }
 
 /** The background roles of a worker process, until `stop`. */
-function startUpkeep(ledger: Ledger, config: Config, log: Log): { stop(): Promise<void> } {
+function startUpkeep(
+  ledger: Ledger,
+  config: Config,
+  log: Log,
+  secrets: SecretBox,
+): { stop(): Promise<void> } {
   const months = new MonthKeeper(ledger, log)
   const retention = new Retention(ledger, log, config.keep)
   const endpoints = new EndpointHealthKeeper(ledger, log, config.endpointFailingMs)
   const erasures = new Erasures(ledger, config.partitions, log)
+  const openSecret = (sealed: Buffer) => secrets.open(sealed)
+  const replays = new Replays(ledger, log, { partitions: config.partitions, openSecret, compileFilter })
   months.start()
   retention.start()
   erasures.start()
   endpoints.start()
+  replays.start()
   return {
     async stop() {
       months.stop()
-      await Promise.all([retention.stop(), erasures.stop(), endpoints.stop()])
+      await Promise.all([retention.stop(), erasures.stop(), endpoints.stop(), replays.stop()])
     },
   }
 }
@@ -250,7 +259,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   })
   await engine.start()
   openMailbox(engine.id)
-  const upkeep = startUpkeep(ledger, config, log)
+  const upkeep = startUpkeep(ledger, config, log, secrets)
   return {
     id: engine.id,
     async close() {

@@ -21,7 +21,7 @@ export interface SharedBreaker {
   waitMs: number
 }
 
-// Endpoints are told in the same statement; the owner of the first partition does it.
+// Endpoints are told in the same statement; the owner of the first partition does it. Those to come may have it replayed.
 const CHANGED = (change: 'opened' | 'closed') => `
 , change as (
   insert into breaker_change (lane, tenant, destination, change, reason)
@@ -29,7 +29,7 @@ const CHANGED = (change: 'opened' | 'closed') => `
 ), told as (
   insert into notice (p, id, type, tenant, user_id, data)
   select 0, 'evt_breaker_' || seq, 'breaker.${change}', tenant, '', json_build_object('destination', destination, 'reason', reason)
-  from change c where exists (select from endpoint e where e.tenant = c.tenant and e.active)
+  from change
 )
 select from change`
 

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { ClientBase, Pool } from 'pg'
 
 /** What one worker heard of an endpoint lately. */
 export interface HealthReport {
@@ -104,7 +104,7 @@ export async function warnOfFailing(pool: Pool, afterMs: number): Promise<string
 }
 
 /** What is known of an endpoint's health; all null where it was told of nothing yet. */
-export async function readHealth(pool: Pool, endpoint: string): Promise<EndpointHealth> {
+export async function readHealth(pool: Pool | ClientBase, endpoint: string): Promise<EndpointHealth> {
   const ms = (column: string) => `(date_part('epoch', ${column}) * 1000)::float8`
   const { rows } = await pool.query<EndpointHealth>(
     `select ${ms('last_success_at')} as "lastSuccessAt", ${ms('last_failure_at')} as "lastFailureAt",

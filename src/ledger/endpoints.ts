@@ -113,6 +113,14 @@ export async function findEndpoint(pool: Pool, tenant: string, id: string): Prom
   return required(rows[0], id)
 }
 
+/** An endpoint as it is now, a deleted one too; null where there is none. */
+export async function endpointForReplay(client: ClientBase, id: string): Promise<EndpointRow | null> {
+  const { rows } = await client.query<EndpointRow>(`select ${ENDPOINT_COLUMNS} from endpoint where id = $1`, [
+    id,
+  ])
+  return rows[0] ?? null
+}
+
 /**
  * Changes what is given of an endpoint; throws `not_found`. One that is made active begins without the failures that
  * stand against it.

@@ -72,7 +72,10 @@ export async function settleNotices(
   if (done.length > 0)
     await client.query({
       name: 'notices-done',
-      text: 'delete from notice where seq = any($1::bigint[])',
+      // What happened to actions and what clients sent stands in the ledger anyway.
+      text: `with d as (delete from notice where seq = any($1::bigint[]) returning *)
+             insert into past_notice (seq, id, type, tenant, at, data)
+             select seq, id, type, tenant, at, data from d where type !~ '^(external_action|custom)\\.'`,
       values: [done],
     })
   for (const { seq, endpoints } of left)

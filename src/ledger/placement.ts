@@ -30,6 +30,9 @@ export function laneOf(tenant: string, url: string, type?: string): string {
 /** The lane of what one endpoint of a tenant is told; it stays the same when the endpoint moves to another URL. */
 export const laneOfEndpoint = (tenant: string, id: string): string => hash64(tenant, id).toString()
 
+/** The lane of what that endpoint is told again, so that nothing that happens now waits behind what happened long ago. */
+export const laneOfReplays = (tenant: string, id: string): string => hash64(tenant, id, 'replay').toString()
+
 /** The partitions of a lane, one for each slice: index it with `sliceOf(id)`. `isLimited`: counted in one place. */
 export function slicesOf(lane: string, partitions: number, isLimited: boolean): number[] {
   const slices = isLimited ? 1 : LANE_SLICES

@@ -27,6 +27,8 @@ export const REMOVALS: readonly Removal[] = [
   { table: 'breaker', keep: '30 days', since: `case when state = 'closed' then closed_at end` },
   { table: 'breaker_change', keep: '90 days', since: 'at' },
   { table: 'dead_letter', keep: '90 days', since: 'resolved_at' },
+  { table: 'past_notice', keep: '90 days', since: 'at' },
+  { table: 'replay', keep: '30 days', since: 'ended_at' },
 ]
 
 /** Every other table: why nothing of it is removed row by row. */

@@ -1,5 +1,8 @@
 import type { Pool, PoolClient } from 'pg'
 
+/** A connection inside a transaction, for those who only hand it on. */
+export type Transaction = PoolClient
+
 /**
  * Runs `body` in one READ COMMITTED transaction. A throw of the commit leaves its result unknown: the caller needs
  * something that tells, an idempotency key or a version.

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg'
 import type { ActionState, Message, Status } from '../../actors/action.ts'
-import { DEADLINE_LANE, laneFor, SLEEP_LANE, sleeperFor } from './timers.ts'
+import { DEADLINE_LANE, isAction, laneFor, SLEEP_LANE, sleeperFor } from './timers.ts'
 
 /** One step of an action, as history keeps it. `detail` is JSON or null; never a secret. */
 export interface Step {
@@ -12,7 +12,7 @@ export interface Step {
   detail: unknown
 }
 
-/** A step that is being taken; the state after it is not written, and is what is told of it. */
+/** A step that is being taken; the state after it is what is told of it, and history keeps what it does not say otherwise. */
 export interface TakenStep extends Step {
   after: ActionState
 }
@@ -47,10 +47,11 @@ with x as (
   returning a.id, a.tenant, a.type, a.p, a.lane, a.test or a.shadow as is_mute, a.next_at, a.deadline,
             to_timestamp(x.next_before / 1000) as next_before, to_timestamp(x.deadline_before / 1000) as deadline_before
 ), h as (
-  insert into history (action_id, tenant, version, at, kind, from_status, to_status, attempt, detail)
-  select s.id, u.tenant, s.version, now(), s.kind, s.from_status, s.to_status, s.attempt, s.detail::json
-  from unnest($13::text[], $14::int[], $15::text[], $16::text[], $17::text[], $18::int[], $19::text[])
-    as s(id, version, kind, from_status, to_status, attempt, detail)
+  insert into history (action_id, tenant, version, at, kind, from_status, to_status, attempt, detail, failure_reason, next_at)
+  select s.id, case when ${isAction('u.type')} then u.tenant end, s.version, now(), s.kind, s.from_status, s.to_status, s.attempt,
+         s.detail::json, s.failure_reason, to_timestamp(s.next_at / 1000)
+  from unnest($13::text[], $14::int[], $15::text[], $16::text[], $17::text[], $18::int[], $19::text[], $22::text[], $23::float8[])
+    as s(id, version, kind, from_status, to_status, attempt, detail, failure_reason, next_at)
   join u using (id)
 ), moved as (
   select id, p, lane, ${laneFor('lane', 'next_at')} as into_lane, next_before as old, next_at as new,
@@ -102,6 +103,8 @@ export async function writeTransitions(
       steps.map((s) => json(s.step.detail)),
       transitions.map((t) => t.before.nextAt),
       transitions.map((t) => t.before.deadline),
+      steps.map((s) => s.step.after.failureReason),
+      steps.map((s) => s.step.after.nextAt),
     ],
   })
   return rows.map((row) => row.id)

@@ -92,10 +92,11 @@ function wantingOf(
   )
 }
 
-function notifications(
+/** What is sent to endpoints to tell them of this. */
+export function notifications(
   notice: Omit<Notice, 'type'> & { type: string },
   endpoints: readonly (RegisteredType | RegisteredEndpoint)[],
-  { newId }: Listeners,
+  { newId }: Pick<Listeners, 'newId'>,
 ): NewAction[] {
   if (endpoints.length === 0) return []
   const parameters = packed({ id: notice.id, body: envelope(notice) })

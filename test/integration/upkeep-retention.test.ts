@@ -27,6 +27,10 @@ const ROWS: Record<string, (ago: string, n: string) => string> = {
     values (1, gen_random_uuid(), 'http://x', 'opened', '', ${ago})`,
   dead_letter: (ago, n) => `insert into dead_letter (id, p, reason, error, resolution, resolved_at)
     values ('${n}', 1, 'poison', '', 'dropped', ${ago})`,
+  past_notice: (ago, n) =>
+    `insert into past_notice select ${n === 'old' ? 1 : 2}, 'evt_1', 'breaker.opened', gen_random_uuid(), ${ago}, '{}'`,
+  replay: (ago, n) => `insert into replay (id, endpoint, tenant, since, until, per_second, state, ended_at)
+    values ('${n}', 'we_1', gen_random_uuid(), now(), now(), 1, 'done', ${ago})`,
 }
 
 describe('the removal of what is old', () => {

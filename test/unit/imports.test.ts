@@ -22,7 +22,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   mailbox: ['*'],
   ledger: ['actors', 'connectors', 'mikro-orm.config.ts', '*'],
   turn: ['actors', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
-  upkeep: ['ledger', '*'],
+  upkeep: ['actors', 'ledger', 'turn', '*'],
   http: ['actors', 'connectors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   local: ['documents', 'ledger', 'mailbox', '*'],
   demo: ['local', '*'],

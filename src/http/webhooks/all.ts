@@ -9,6 +9,7 @@ import {
   removeEndpoint,
 } from './endpoints.ts'
 import { getEventTypes } from './event-types.ts'
+import { getReplay, getReplays, postCancelReplay, postReplay } from './replays.ts'
 import { postTestEndpoint } from './test-endpoint.ts'
 
 /** Every call about webhook endpoints. */
@@ -25,4 +26,8 @@ export const endpointRoutes: readonly Route[] = [
   getDelivery,
   postResend,
   postRecover,
+  postReplay,
+  getReplays,
+  getReplay,
+  postCancelReplay,
 ]

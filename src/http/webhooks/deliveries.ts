@@ -20,6 +20,7 @@ import { TimeInput } from '../external/new-action.ts'
 import { route } from '../route.ts'
 import { DeliveryDetail, DeliverySchema, viewAttempt, viewDelivery } from './delivery-view.ts'
 import { EndpointParams } from './endpoints.ts'
+import { requireLive } from './live-key.ts'
 
 const PATH = '/api/webhooks/endpoints/:id/deliveries'
 const DeliveryParams = Type.Object({ id: Type.String(), delivery_id: Type.String() })
@@ -114,8 +115,9 @@ export const postResend = route({
   answers: {
     202: Type.Object({ delivery_id: Type.String({ description: 'Where to see what comes of it.' }) }),
   },
-  errors: ['not_found', 'invalid_transition'],
+  errors: ['not_found', 'invalid_transition', 'live_key_needed'],
   async handler({ params, caller, deps }) {
+    requireLive(caller)
     const endpoint = await activeEndpoint(params.id, caller, deps)
     const delivery = await deliveryOf(endpoint.id, params.delivery_id, deps)
     const { status, id, p, version } = delivery
@@ -146,9 +148,10 @@ export const postRecover = route({
   params: EndpointParams,
   body: Type.Object({ since: TimeInput }),
   answers: { 202: Type.Object({ recovering: Type.Integer(), more: Type.Boolean() }) },
-  errors: ['not_found', 'invalid_transition'],
+  errors: ['not_found', 'invalid_transition', 'live_key_needed'],
   example: { since: '2026-04-25T00:00:00Z' },
   async handler({ params, body, caller, deps }) {
+    requireLive(caller)
     const since = instantMs(body.since) ?? wrong('invalid_body', '/since', 'must be a date that exists')
     const endpoint = await activeEndpoint(params.id, caller, deps)
     const found = await recoverDeliveries(deps.ledger.pool, endpoint.id, Math.max(0, since), RECOVERED_MAX)

@@ -61,7 +61,7 @@ type Change = Static<typeof ChangeBody>
 export function fieldsOf(body: Change, deps: Pick<WebDeps, 'guard' | 'config'>): Partial<EndpointFields> {
   checkSendingTerms(body)
   if (body.url !== undefined) checkUrl('/url', body.url, deps)
-  checkEvents(body.subscribed_events ?? [])
+  checkEvents(body.subscribed_events ?? [], '/subscribed_events')
   checkFilter(body.filter ?? null)
   checkHeaders(body.headers ?? {}, deps.config.headerPrefix)
   const { description, subscribed_events, retry_policy, ...rest } = body
@@ -80,12 +80,13 @@ export function fieldsOf(body: Change, deps: Pick<WebDeps, 'guard' | 'config'>):
 const namesOf = (names: readonly string[] | null): string[] | null =>
   names === null || names.includes('*') ? null : [...new Set(names)]
 
-function checkEvents(names: readonly string[]): void {
+/** Refuses, at `path`, what no endpoint can be told of. */
+export function checkEvents(names: readonly string[], path: string): void {
   const index = names.findIndex((name) => !isSubscribable(name))
   if (index < 0) return
   refuse(
     'invalid_body',
-    `/subscribed_events/${index}`,
+    `${path}/${index}`,
     `${JSON.stringify(names[index])} is no event; known are ${Object.keys(EVENT_TYPES).join(', ')}, groups of them such as external_action.* or custom.reward.*, and *`,
   )
 }
