@@ -10,7 +10,7 @@ import { countedBudgets, LogicError } from '../documents/evaluate.ts'
 import type { Mapping } from '../documents/mappings.ts'
 import type { RuleDocument } from '../documents/rule-book.ts'
 import type { Scores, Scoring } from '../documents/scoring.ts'
-import { NOT_RUN, runRuleCases } from './try-rules.ts'
+import { NOT_RUN, NOW, runRuleCases } from './try-rules.ts'
 
 /** What the cases of a document came to: which do not hold, and what they leave out. */
 export interface CasesResult {
@@ -46,7 +46,7 @@ export function checkMapping(
   const results = cases.map(({ name, given, expect }) => {
     if (budgets.taken() >= stepsMax) return { name, mistakes: [NOT_RUN] }
     try {
-      const made = body({ user: {}, ...given }, budgets.next())
+      const made = body({ user: {}, now: NOW, ...given }, budgets.next())
       return { name, mistakes: difference('body', expect, made) }
     } catch (error) {
       if (error instanceof LogicError) return { name, mistakes: [error.message] }
@@ -65,7 +65,7 @@ export function checkScoring(
   const budgets = countedBudgets()
   const scored = cases.map(({ name, given, expect }) => {
     if (budgets.taken() >= stepsMax) return { name, scores: null, mistakes: [NOT_RUN] }
-    const data = { user: given.user ?? {}, now: given.now ?? '2026-01-01T00:00:00.000Z' }
+    const data = { user: given.user ?? {}, now: given.now ?? NOW }
     const scores = score(data, budgets.next)
     const fields = Object.keys(expect) as (keyof Scores)[]
     return {

@@ -7,7 +7,8 @@ import type {
 } from '../documents/cases.ts'
 import { type DocumentFile, schemaMistakes } from '../documents/document-file.ts'
 import { doubtsOfMapping, doubtsOfRules, doubtsOfScoring } from '../documents/doubts-of-documents.ts'
-import { compileMapping } from '../documents/mappings.ts'
+import { compileMapping, type Mapping } from '../documents/mappings.ts'
+import { fileOf } from '../documents/own-documents.ts'
 import { compileRuleDocument, type RuleDocument } from '../documents/rule-book.ts'
 import { pointerSegment } from '../documents/schema-mistakes.ts'
 import { compileScoring, type Scores } from '../documents/scoring.ts'
@@ -67,6 +68,17 @@ export function compiledRules(document: unknown): { compiled: RuleDocument | nul
   const mistakes = below('/document', schemaMistakes('recommendations', document))
   if (mistakes.length > 0) return { compiled: null, mistakes }
   return compiledOrNot(() => compileRuleDocument({ file: 'document', digest: '', value: document }))
+}
+
+/** A kept version of a mapping, ready to be used; null with the mistakes where it cannot be. */
+export function compiledMapping(kept: { name: string; version: number; document: unknown }): {
+  compiled: Mapping | null
+  mistakes: Mistake[]
+} {
+  const mistakes = below('/document', schemaMistakes('mappings', kept.document))
+  if (mistakes.length > 0) return { compiled: null, mistakes }
+  const file = fileOf('mappings', kept.name, kept.version)
+  return compiledOrNot(() => compileMapping({ file, digest: '', value: kept.document }))
 }
 
 function compiledOrNot<T>(compile: () => T): { compiled: T | null; mistakes: Mistake[] } {

@@ -5,7 +5,7 @@ import { matches, type Rule } from '../documents/rule-book.ts'
 import { type Decided, type DecidingData, decide } from './decide.ts'
 
 /** As of when a case is decided that does not say. */
-const NOW = '2026-01-01T00:00:00.000Z'
+export const NOW = '2026-01-01T00:00:00.000Z'
 
 /** What is said of a case for which no steps are left. */
 export const NOT_RUN = 'was not run: the cases before it take too long'

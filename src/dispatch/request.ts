@@ -1,3 +1,5 @@
+import { decodeTime } from 'ulid'
+
 /** What the body of a dispatch is made of; `parameters` is JSON text and goes in as it is. */
 export interface Dispatched {
   id: string
@@ -20,6 +22,31 @@ export function dispatchBody(action: Dispatched, nowMs: number): string {
     `"parameters":${action.parameters},"reasoning":${JSON.stringify(action.reasoning)},"confidence":${confidence},` +
     `"tenant_id":"${action.tenant}","timestamp":"${new Date(nowMs).toISOString()}"}`
   )
+}
+
+/**
+ * What a mapping makes a body of; `user` is what is known of the user, null where the mapping does not look at it, and
+ * `attempt` counts from 1.
+ */
+export function mappingData(
+  action: Dispatched,
+  { user, attempt, nowMs }: { user: Record<string, unknown> | null; attempt: number; nowMs: number },
+): Record<string, unknown> {
+  return {
+    action: {
+      id: action.id,
+      type: action.typeName,
+      user_id: action.userId,
+      tenant_id: action.tenant,
+      parameters: JSON.parse(action.parameters) as unknown,
+      reasoning: action.reasoning,
+      confidence: action.confidence,
+      attempt,
+      created_at: new Date(decodeTime(action.id.slice(-26))).toISOString(),
+    },
+    user: { id: action.userId, ...user },
+    now: new Date(nowMs).toISOString(),
+  }
 }
 
 /** What is sent: `id` is what the receiver knows a repeat by, `body` the exact text. */

@@ -20,6 +20,7 @@ export interface RuleCaseGiven {
 export interface MappingCaseGiven {
   action: Record<string, unknown>
   user?: Record<string, unknown>
+  now?: string
 }
 
 export interface ScoringCaseGiven {

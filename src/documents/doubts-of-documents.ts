@@ -6,7 +6,7 @@ import type { WrittenScoring } from './scoring.ts'
 import { unwinnable } from './unwinnable.ts'
 
 const SEEN_BY_RULES = ['event', 'user', 'context', 'now']
-const SEEN_BY_MAPPINGS = ['action', 'user']
+const SEEN_BY_MAPPINGS = ['action', 'user', 'now']
 const SEEN_BY_SCORING = ['user', 'now']
 
 /** What in a document of rules is allowed and was hardly meant. */

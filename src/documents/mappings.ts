@@ -1,6 +1,7 @@
 import { compiledFrom, type DocumentFile, readDocument } from './document-file.ts'
-import type { Logic } from './evaluate.ts'
+import { fullBudget, type Logic, LogicError } from './evaluate.ts'
 import { compileTemplate } from './template.ts'
+import { pathsIn } from './unwinnable.ts'
 
 export interface WrittenMapping {
   name: string
@@ -15,8 +16,10 @@ export interface Mapping {
   digest: string
   /** Name of the action type that it is for. */
   action: string
-  /** Makes the body from `{action, user}`. */
+  /** Makes the body from `{action, user, now}`. */
   body: Logic
+  /** Whether the body says something of the user; only then somebody has to know who that is. */
+  looksAtUser: boolean
   written: WrittenMapping
 }
 
@@ -28,5 +31,24 @@ export const loadMapping = (rulesDir: string, path: string): Mapping =>
 export function compileMapping({ file, digest, value }: DocumentFile): Mapping {
   const written = value as WrittenMapping
   const body = compiledFrom(file, () => compileTemplate(written.body, '/body', 'body'))
-  return { name: written.name, file, digest, action: written.action, body, written }
+  const looksAtUser = pathsIn(written.body).some(mayReachUser)
+  return { name: written.name, file, digest, action: written.action, body, looksAtUser, written }
+}
+
+/** All of the data, a path that is computed, or one that begins with the user. */
+const mayReachUser = (path: string): boolean => /^($|\?$|user(\.|$))/.test(path)
+
+/** The exact text of a body, or why there is none. */
+export type MadeBody = { kind: 'made'; text: string } | { kind: 'failed'; message: string }
+
+/** Makes a body of a template, within the limits of a rule; what cannot be made says where and why. */
+export function madeBody(template: Logic, data: unknown): MadeBody {
+  try {
+    const made = template(data, fullBudget())
+    if (made === null || made === undefined) return { kind: 'failed', message: 'the body comes to nothing' }
+    return { kind: 'made', text: JSON.stringify(made) }
+  } catch (error) {
+    if (error instanceof LogicError) return { kind: 'failed', message: error.message }
+    throw error
+  }
 }

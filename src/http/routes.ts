@@ -45,6 +45,7 @@ import {
 } from './rules/documents.ts'
 import { postEvaluate } from './rules/evaluate.ts'
 import { postPreview } from './rules/preview.ts'
+import { postTryMapping } from './rules/try-mapping.ts'
 import { getSending, putSending } from './sending.ts'
 import { deleteUser, getErasure } from './users/erasure.ts'
 import { postImport } from './users/import.ts'
@@ -85,6 +86,7 @@ const declared: readonly Route[] = [
   getDecision,
   postEvaluate,
   postPreview,
+  postTryMapping,
   getRuleDocuments,
   putRuleDocument,
   getRuleDocument,

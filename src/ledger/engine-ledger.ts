@@ -4,6 +4,7 @@ import { breakersNotClosed, closeBreaker, openBreaker, reopenBreaker, takeProbe 
 import { reportHealth } from './endpoint-health.ts'
 import { insertResultFacts } from './facts-waiting.ts'
 import { dueInLanes, wakeSleeping, walkLanes } from './lanes-due.ts'
+import { readAllCurrent } from './read-people.ts'
 import { refusalsSince } from './refusals.ts'
 import { openSession } from './session.ts'
 import { clearSuspect, takeSuspect } from './suspects.ts'
@@ -32,6 +33,7 @@ export function engineLedger({ databaseUrl, pool, loads }: EngineLedgerOptions) 
     walkLanes: walkLanes.bind(null, loads),
     dueInLanes: dueInLanes.bind(null, loads),
     refusalsSince: refusalsSince.bind(null, pool),
+    currentPeople: readAllCurrent.bind(null, loads),
     insertResultFacts: insertResultFacts.bind(null, pool),
     openSession: (onLost: () => void) => openOwnership(databaseUrl, onLost),
     reportHealth: reportHealth.bind(null, pool),

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg'
 import type { Person } from '../../actors/person.ts'
 import { askByUser } from './by-user.ts'
-import { PERSON_COLUMNS, type RawPerson, toPerson } from './people.ts'
-import type { PersonKey } from './person-key.ts'
+import { loadPeople, PERSON_COLUMNS, type RawPerson, toPerson } from './people.ts'
+import { type PersonKey, personKey } from './person-key.ts'
 import { READ_COLUMNS, type ReadAction, toReadAction } from './read-actions.ts'
 import { isAction } from './timers.ts'
 
@@ -68,6 +68,19 @@ export async function readCurrent(pool: Pool, key: PersonKey): Promise<Person | 
   const read = await readPerson(pool, key)
   if (read === null || read.person.mergedInto === null) return read?.person ?? null
   return (await readPerson(pool, { ...key, id: await currentId(pool, key) }))?.person ?? null
+}
+
+/** What is known of whoever these ids belong to by now, by the keys that were asked with. */
+export async function readAllCurrent(pool: Pool, keys: readonly PersonKey[]): Promise<Map<string, Person>> {
+  const found = await loadPeople(pool, keys)
+  const current = new Map<string, Person>()
+  for (const key of keys) {
+    const person = found.get(personKey(key))
+    // Few were joined to another; each of those is asked about by itself.
+    const known = person?.mergedInto == null ? person : await readCurrent(pool, key)
+    if (known != null) current.set(personKey(key), known)
+  }
+  return current
 }
 
 /** Which people are asked for; null: any. Times in ms. */

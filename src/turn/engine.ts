@@ -3,6 +3,7 @@ import type { Lanes } from '../dispatch/lanes.ts'
 import type { RuleShelf } from '../documents/rule-book.ts'
 import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
+import type { Addressees } from './addressees.ts'
 import type { Agenda } from './agenda.ts'
 import type { Breakers } from './breakers.ts'
 import type { Feeder } from './feeder.ts'
@@ -38,6 +39,7 @@ export interface Engine extends Parts {
   lanes: Lanes<HeldAction>
   feeder: Feeder
   lost: LostResults
+  addressees: Addressees
   breakers: Breakers
   health: Health
   oneByOne: OneByOne

@@ -37,6 +37,8 @@ export interface EngineLedger {
   dueInLanes(asks: readonly SliceAsk[]): Promise<DueAction[]>
   /** Whose permissions changed since an earlier answer; null: from now on. */
   refusalsSince(since: string | null): Promise<RefusalChanges>
+  /** What is known of whoever these ids belong to by now, by the `personKey` that was asked with. */
+  currentPeople(keys: readonly PersonKey[]): Promise<Map<string, Person>>
   /** What came of POSTs whose partition was lost meanwhile; the first report of an attempt stays. */
   insertResultFacts(results: readonly ResultFact[]): Promise<void>
   /** A session for beat and ownership, apart from everything that may block; `onLost` when it ends by itself. */

@@ -9,6 +9,7 @@ import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
 import { failureText } from './health.ts'
 import type { HeldAction } from './held.ts'
+import { mustReadUser, wordedFor } from './message.ts'
 
 /** Sending waits while more results than this wait for their commit, or one has waited this long. */
 const UNCOMMITTED_MAX = 1_000
@@ -17,6 +18,8 @@ const UNCOMMITTED_MS = 2_000
 const TYPES_MS = 1_000
 /** Every lane that is passed over asks again this often, whatever it waits for. */
 const TICK_MS = 1_000
+/** A read takes no longer, or waits as everything else does. */
+const READ_MS = 1_000
 
 /** Whether this worker may begin a POST at all, now. Every answer no is temporary and spends no attempt. */
 export function maySend(engine: Engine): boolean {
@@ -39,6 +42,7 @@ export function pump(engine: Engine): void {
     const why = type === undefined ? null : whyWithheld(engine, action, type)
     if (type === undefined || !isStillDue(engine, action)) leaveOut(engine, action)
     else if (why !== null) withhold(engine, action, type, why)
+    else if (mustReadUser(engine, action, type)) readUser(engine, action, type)
     else if (needsLeave(engine, action, type) && !hasLeave(engine, action)) ask(engine, action)
     else post(engine, action, type)
   }
@@ -194,18 +198,78 @@ function isStillDue(engine: Engine, action: HeldAction): boolean {
 function post(engine: Engine, action: HeldAction, type: RegisteredType): void {
   const attempt = action.row.state.attempt + 1
   const nowMs = engine.clock.wallMs()
-  const { id, body } = FORMS[type.form].message({ ...action.row, typeName: type.name }, nowMs)
+  const worded = wordedFor(engine, action, type, { attempt, nowMs })
+  switch (worded.kind) {
+    case 'unread':
+      // A mapping that looks at the user came into force just now.
+      queueAgain(engine, action)
+      return
+    case 'failed':
+      notMapped(engine, action, attempt, worded.message)
+      return
+    case 'worded':
+      put(engine, action, type, { message: worded.message, attempt, nowMs })
+      return
+    default:
+      worded satisfies never
+  }
+}
+
+function put(
+  engine: Engine,
+  action: HeldAction,
+  type: RegisteredType,
+  { message, attempt, nowMs }: { message: Message; attempt: number; nowMs: number },
+): void {
   action.place = 'on-wire'
   action.wireUntil = engine.clock.monotonicMs() + type.timeoutMs
   action.leaveUntil = null
   engine.unsent.delete(action.id)
   engine.client.send({
     target: targetOf(engine, type),
-    body,
-    headers: headersOf(engine, type, { id, body }, nowMs),
+    body: message.body,
+    headers: headersOf(engine, type, message, nowMs),
     timeoutMs: type.timeoutMs,
     onDone: (answer) => answered(engine, action, attempt, answer),
   })
+}
+
+/** The action fails for good without a POST: what its mapping makes of it will be no better the next time. */
+function notMapped(engine: Engine, action: HeldAction, attempt: number, message: string): void {
+  engine.lanes.done(action, false)
+  engine.unsent.delete(action.id)
+  engine.held.answered(action)
+  engine.agenda.addResult({
+    held: action,
+    attempt,
+    result: { kind: 'failed', permanent: true, retryAfterMs: null, unresolved: false },
+    detail: { http_status: null, latency_ms: null, error: 'mapping_failed', message },
+    at: engine.clock.monotonicMs(),
+  })
+}
+
+/** Who the user is belongs to the attempt: meanwhile the action counts as on the wire, and is the first of its lane after. */
+function readUser(engine: Engine, action: HeldAction, type: RegisteredType): void {
+  action.place = 'on-wire'
+  action.wireUntil = engine.clock.monotonicMs() + READ_MS + type.timeoutMs
+  engine.addressees.read(action, (error) => {
+    if (action.isLost) {
+      engine.lanes.done(action, false)
+      engine.held.told(action.id)
+    } else if (action.isStale) {
+      leaveOut(engine, action)
+      engine.feeder.look(action)
+    } else {
+      queueAgain(engine, action)
+      if (error !== null) waitForRead(engine, action, error)
+    }
+    pump(engine)
+  })
+}
+
+function waitForRead(engine: Engine, action: HeldAction, error: unknown): void {
+  engine.log.warn({ action: action.id, error: String(error) }, 'who a user is could not be read')
+  parkFor(engine, action.lane, TICK_MS)
 }
 
 function headersOf(engine: Engine, type: RegisteredType, { id, body }: Message, nowMs: number): string[] {

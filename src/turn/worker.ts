@@ -4,6 +4,7 @@ import type { LaneSlice } from '../ledger/lanes-due.ts'
 import { isBadData } from '../ledger/transaction.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Nudge } from '../mailbox/nudge.ts'
+import { Addressees } from './addressees.ts'
 import { Agenda, isEmpty } from './agenda.ts'
 import { Breakers } from './breakers.ts'
 import { letGo } from './disown.ts'
@@ -70,6 +71,7 @@ export class Worker {
       lanes: new Lanes<HeldAction>(options.wireMax, (first) => capOfLane(options, first)),
       feeder: new Feeder(() => this.#engine),
       lost: new LostResults({ ...options, onTold: (id) => this.#engine.held.told(id) }),
+      addressees: new Addressees(options.ledger, options.clock),
       breakers: new Breakers({
         ledger: options.ledger.breakers,
         clock: options.clock,

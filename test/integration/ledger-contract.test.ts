@@ -1,8 +1,11 @@
 import { expect } from 'chai'
 import type { ActionState } from '../../actors/action.ts'
+import { type Person, unknownPerson } from '../../actors/person.ts'
+import { personKey } from '../../src/ledger/person-key.ts'
 import { SLEEP_LANE } from '../../src/ledger/timers.ts'
 import type { TakenStep, Transition } from '../../src/ledger/transitions.ts'
 import { VersionMismatch } from '../../src/ledger/version-mismatch.ts'
+import { noEvents } from '../../src/turn/decide-events.ts'
 import type { OwnershipSession, TurnTx } from '../../src/turn/ports.ts'
 import { modelUnderTest } from '../sim/model-under-test.ts'
 import { eventually } from '../support/eventually.ts'
@@ -438,6 +441,32 @@ for (const [name, make] of [
         expect(first!.id).to.equal(event(1))
         await turn(worker, (tx) => tx.moveMarks([{ p: 1, xid: first!.xid, seq: first!.seq }]))
         expect((await read(worker)).map((read) => read.id)).to.deep.equal([event(2), event(3)])
+      })
+    })
+
+    describe('people', () => {
+      const person = (userId: string, fields: Partial<Person>) => ({
+        tenant: '00000000-0000-0000-0000-000000000001',
+        test: false,
+        id: userId,
+        p: 1,
+        person: { ...unknownPerson(false), ...fields },
+        isPermissionChanged: false,
+        areTraitsChanged: true,
+      })
+
+      it('are known under the ids that were asked with, also where they were joined to another', async () => {
+        const { worker } = await live()
+        const people = [
+          person('a', { traits: { name: 'Ada' } }),
+          person('visitor', { mergedInto: 'before' }),
+          person('before', { mergedInto: 'a' }),
+        ]
+        await turn(worker, (tx) => tx.writeEvents({ ...noEvents([]), people }))
+        const keys = ['a', 'visitor', 'nobody'].map((userId) => person(userId, {}))
+        const found = await under.ledger.currentPeople(keys)
+        const names = keys.map((key) => found.get(personKey(key))?.traits.name)
+        expect(names).to.deep.equal(['Ada', 'Ada', undefined])
       })
     })
 

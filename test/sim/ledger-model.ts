@@ -1,4 +1,6 @@
+import type { Person } from '../../actors/person.ts'
 import type { ResultFact } from '../../src/ledger/facts-waiting.ts'
+import { type PersonKey, personKey } from '../../src/ledger/person-key.ts'
 import type { OwnedPartition } from '../../src/ledger/workers.ts'
 import type { EngineLedger, OwnershipSession } from '../../src/turn/ports.ts'
 import { dueInLanes, wakeSleeping, walkLanes } from './lanes-model.ts'
@@ -31,6 +33,7 @@ export function ledgerModel(machine: Machine, postgres: Postgres): EngineLedger 
     walkLanes: (after, limit) => once(({ startedAt }) => walkLanes(postgres.tables, startedAt, after, limit)),
     dueInLanes: (asks) => once(({ startedAt }) => dueInLanes(postgres.tables, startedAt, asks)),
     refusalsSince: async () => ({ at: '', changed: [] }),
+    currentPeople: (keys) => once(() => currentPeople(postgres, keys)),
     insertResultFacts: (results) => once(() => insertResultFacts(postgres, results)),
     openSession: (onLost) => openSession(machine, postgres, onLost),
     reportHealth: async () => undefined,
@@ -50,6 +53,16 @@ export function ledgerModel(machine: Machine, postgres: Postgres): EngineLedger 
         }),
     },
   }
+}
+
+function currentPeople({ tables: { people } }: Postgres, keys: readonly PersonKey[]): Map<string, Person> {
+  const current = new Map<string, Person>()
+  for (const key of keys) {
+    let person = people.get(personKey(key))
+    while (person?.mergedInto != null) person = people.get(personKey({ ...key, id: person.mergedInto }))
+    if (person !== undefined) current.set(personKey(key), person)
+  }
+  return current
 }
 
 function insertResultFacts(postgres: Postgres, results: readonly ResultFact[]): void {

@@ -1,0 +1,40 @@
+import { seenByRules, unknownPerson } from '../../actors/person.ts'
+import { FORMS, type Message, mappingData } from '../dispatch/request.ts'
+import { type Mapping, madeBody } from '../documents/mappings.ts'
+import type { RegisteredType } from '../ledger/type-registry.ts'
+import type { Engine } from './engine.ts'
+import type { HeldAction } from './held.ts'
+
+/** What is to be sent of an action; `unread`: who its user is has to be read first. */
+export type Worded =
+  | { kind: 'worded'; message: Message }
+  | { kind: 'unread' }
+  | { kind: 'failed'; message: string }
+
+/** What makes the bodies of a type now; null where they have the shape of the API page. */
+function mappingOf({ latestRules }: Pick<Engine, 'latestRules'>, type: RegisteredType): Mapping | null {
+  return type.form === 'action' ? latestRules().mappingOf(type.tenant, type.name) : null
+}
+
+/** Whether what is sent of this action says something of its user, who was not read just now. */
+export function mustReadUser(engine: Engine, action: HeldAction, type: RegisteredType): boolean {
+  return mappingOf(engine, type)?.looksAtUser === true && !engine.addressees.isFresh(action)
+}
+
+/** What is sent of an action at this attempt, counting from 1: by the mapping that is in force now, where there is one. */
+export function wordedFor(
+  engine: Engine,
+  action: HeldAction,
+  type: RegisteredType,
+  { attempt, nowMs }: { attempt: number; nowMs: number },
+): Worded {
+  const dispatched = { ...action.row, typeName: type.name }
+  const mapping = mappingOf(engine, type)
+  if (mapping === null) return { kind: 'worded', message: FORMS[type.form].message(dispatched, nowMs) }
+  const person = mapping.looksAtUser ? engine.addressees.of(action) : null
+  if (person === undefined) return { kind: 'unread' }
+  const user = mapping.looksAtUser ? { ...seenByRules(person ?? unknownPerson(false), nowMs) } : null
+  const made = madeBody(mapping.body, mappingData(dispatched, { user, attempt, nowMs }))
+  if (made.kind === 'failed') return { kind: 'failed', message: `${mapping.file}: ${made.message}` }
+  return { kind: 'worded', message: { id: action.id, body: made.text } }
+}
