@@ -8,7 +8,7 @@ import { createGuard } from './dispatch/guard.ts'
 import { loadDocuments } from './documents/documents.ts'
 import { compileFilter } from './documents/endpoint-filter.ts'
 import { LiveRules } from './documents/live-rules.ts'
-import type { OwnDocument } from './documents/own-documents.ts'
+import type { OwnSource } from './documents/own-documents.ts'
 import { compileParametersSchema } from './documents/parameters-schema.ts'
 import { VolleyError } from './errors.ts'
 import { BacklogGate } from './http/backlog-gate.ts'
@@ -24,7 +24,7 @@ import { Intake } from './ledger/intake.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
 import { partitionsOfTenant } from './ledger/placement.ts'
-import { changedInForce } from './ledger/rule-documents.ts'
+import { changedInForce, inForceOf } from './ledger/rule-documents.ts'
 import { dropRulesInUse, sayRulesInUse } from './ledger/rules-in-use.ts'
 import { type SecretBox, secretBox } from './ledger/secrets.ts'
 import { readSegmentSecret } from './ledger/segment-secret.ts'
@@ -66,13 +66,16 @@ function needed(config: Config): Needed {
   return { databaseUrl, redisUrl, secretKey }
 }
 
-/** Asks the ledger for what tenants put in force since the last time. */
-function changesOfTenants(ledger: () => Ledger): () => Promise<OwnDocument[]> {
+/** The documents that tenants keep, as the ledger has them. */
+function ownDocuments(ledger: () => Ledger): OwnSource {
   let since: string | null = null
-  return async () => {
-    const { changed, until } = await changedInForce(ledger().pool, since)
-    since = until
-    return changed.map(({ state, ...change }) => ({ ...change, isActive: state === 'active' }))
+  return {
+    async changes() {
+      const { changed, until } = await changedInForce(ledger().pool, since)
+      since = until
+      return changed
+    },
+    read: (tenants) => inForceOf(ledger().pool, tenants),
   }
 }
 
@@ -83,7 +86,7 @@ async function openParts(config: Config, kind: 'web' | 'worker', log: Log) {
   const rules = new LiveRules({
     rulesDir: config.rulesDir,
     log,
-    changedByTenants: changesOfTenants(() => ledger),
+    own: ownDocuments(() => ledger),
     report: (state) =>
       sayRulesInUse(ledger.pool, { process: id, kind, host: hostname(), pid: process.pid, ...state }),
   })

@@ -77,7 +77,7 @@ export function compiledMapping(kept: { name: string; version: number; document:
 } {
   const mistakes = below('/document', schemaMistakes('mappings', kept.document))
   if (mistakes.length > 0) return { compiled: null, mistakes }
-  const file = fileOf('mappings', kept.name, kept.version)
+  const file = fileOf({ kind: 'mappings', ...kept })
   return compiledOrNot(() => compileMapping({ file, digest: '', value: kept.document }))
 }
 

@@ -3,9 +3,11 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../log.ts'
 import { loadDocuments } from './documents.ts'
-import { type DocumentShelf, type OwnDocument, OwnDocuments } from './own-documents.ts'
-import type { RuleBook } from './rule-book.ts'
-import type { DocumentSet } from './shelf.ts'
+import type { Mapping } from './mappings.ts'
+import { OwnDocuments, type OwnSource } from './own-documents.ts'
+import type { RuleBook, RuleShelf } from './rule-book.ts'
+import type { Scoring } from './scoring.ts'
+import { type DocumentSet, Shelf } from './shelf.ts'
 
 /** What this process decides by, and what is wrong with the files that it did not take. */
 export interface RulesState {
@@ -19,8 +21,8 @@ export interface LiveRulesOptions {
   log: Log
   /** How often the files are looked at, in ms. An edit counts once they stood still for as long. */
   everyMs?: number
-  /** What tenants put in force or took out of it since it was asked last; all that is in force at the first time. */
-  changedByTenants(): Promise<readonly OwnDocument[]>
+  /** The documents that tenants keep. */
+  own: OwnSource
   /** Told at the start, at each change, and now and then. A failure is told again the next time. */
   report(state: RulesState): Promise<void>
 }
@@ -33,11 +35,10 @@ const REPORT_EVERY_MS = 10_000
  * all of it. Looked at and not listened to, since editors, mounted volumes and symbolic links each tell of a change in
  * their own way, or not at all. The constructor throws `document_invalid` where there is no good version yet.
  */
-export class LiveRules {
+export class LiveRules implements RuleShelf {
   readonly #options: LiveRulesOptions
   readonly #own: OwnDocuments
   #files: DocumentSet
-  #shelf: DocumentShelf
   #state: RulesState
   /** The files as they were loaded, or could not be, and as they were last seen. */
   #tried: string | null = null
@@ -48,23 +49,38 @@ export class LiveRules {
 
   constructor(options: LiveRulesOptions) {
     this.#options = options
-    this.#own = new OwnDocuments(options.log)
+    this.#own = new OwnDocuments(options.own, options.log)
     this.#files = loadDocuments(options.rulesDir)
-    this.#shelf = this.#own.shelf(this.#files)
     this.#state = { digest: digestOf(this.#files), problem: null }
   }
 
-  /** The version in force, which never changes by itself. */
-  latest(): DocumentShelf {
-    return this.#shelf
+  /** What is in force, which never changes by itself. */
+  latest(): Shelf {
+    return new Shelf(this.#files, this.#own)
   }
 
-  forTenant(tenant: string): RuleBook {
-    return this.#shelf.forTenant(tenant)
+  ready(tenants: Iterable<string>): Promise<void> {
+    return this.#own.ready(tenants)
+  }
+
+  isReady(tenant: string): boolean {
+    return this.#own.isReady(tenant)
   }
 
   documentsOf(tenant: string): DocumentSet {
-    return this.#shelf.documentsOf(tenant)
+    return this.latest().documentsOf(tenant)
+  }
+
+  forTenant(tenant: string): RuleBook {
+    return this.latest().forTenant(tenant)
+  }
+
+  scoringOf(tenant: string): Scoring | null {
+    return this.latest().scoringOf(tenant)
+  }
+
+  mappingOf(tenant: string, action: string): Mapping | null {
+    return this.latest().mappingOf(tenant, action)
   }
 
   /** Begins to follow changes; throws where the ledger cannot be reached. */
@@ -81,7 +97,7 @@ export class LiveRules {
 
   /** Takes what tenants have changed, at once. */
   async hearTenants(): Promise<void> {
-    if (this.#own.take(await this.#options.changedByTenants())) this.#shelf = this.#own.shelf(this.#files)
+    await this.#own.hear()
   }
 
   async stop(): Promise<void> {
@@ -110,10 +126,7 @@ export class LiveRules {
       const files = loadDocuments(rulesDir)
       const digest = digestOf(files)
       // The same content keeps what the book remembers.
-      if (digest !== before.digest) {
-        this.#files = files
-        this.#shelf = this.#own.shelf(files)
-      }
+      if (digest !== before.digest) this.#files = files
       this.#state = { digest, problem: null }
       if (digest !== before.digest || before.problem !== null)
         log.info({ digest, documents: documentsIn(files).length }, 'rules: the edited documents are in force')

@@ -57,6 +57,9 @@ export interface AskedDocument {
 
 /** All that documents say in this installation: a tenant's own stand in the place of files about the same. */
 export interface RuleShelf {
+  /** Reads what these tenants keep themselves; before that, everything else throws for a tenant that is not ready. */
+  ready(tenants: Iterable<string>): Promise<void>
+  isReady(tenant: string): boolean
   forTenant(tenant: string): RuleBook
   /** What scores the users of a tenant; null: nothing does. */
   scoringOf(tenant: string): Scoring | null

@@ -1,6 +1,7 @@
 import { invalid } from './document-file.ts'
 import type { Mapping } from './mappings.ts'
-import { bookOf, type RuleBook, type RuleDocument } from './rule-book.ts'
+import type { OwnDocuments } from './own-documents.ts'
+import { bookOf, type RuleBook, type RuleDocument, type RuleShelf } from './rule-book.ts'
 import type { Scoring } from './scoring.ts'
 
 /** The kinds of documents that tenants keep too; each has a folder in `rules/`. */
@@ -75,3 +76,65 @@ export const scoringIn = ({ scoring }: DocumentSet): Scoring | null =>
 /** The mapping for the actions of one type; null where there is none. */
 export const mappingIn = ({ mappings }: DocumentSet, action: string): Mapping | null =>
   mappings.find((mapping) => mapping.action === action) ?? null
+
+const stood = new WeakMap<OwnSet, { files: DocumentSet; set: DocumentSet }>()
+
+/** The same set for the same own documents over the same files, so that what its book remembers stays. */
+function over(files: DocumentSet, own: OwnSet): DocumentSet {
+  const known = stood.get(own)
+  if (known?.files === files) return known.set
+  const set = overFiles(files, own)
+  stood.set(own, { files, set })
+  return set
+}
+
+/**
+ * All documents of this installation, a tenant's own over those of the files. What it has said of a tenant it says again,
+ * whatever has changed meanwhile; so it is made anew for every turn and every request.
+ */
+export class Shelf implements RuleShelf {
+  readonly #files: DocumentSet
+  readonly #own: OwnDocuments
+  #said: Map<string, DocumentSet> | undefined
+
+  constructor(files: DocumentSet, own: OwnDocuments) {
+    this.#files = files
+    this.#own = own
+  }
+
+  async ready(tenants: Iterable<string>): Promise<void> {
+    const all = [...new Set(tenants)]
+    await this.#own.ready(all)
+    // From now on it is known, though others may need the room.
+    for (const tenant of all) this.documentsOf(tenant)
+  }
+
+  isReady(tenant: string): boolean {
+    return this.#said?.has(tenant) === true || this.#own.isReady(tenant)
+  }
+
+  /** Throws where the tenant's own documents have not been read: a wrong answer would be worse than none. */
+  documentsOf(tenant: string): DocumentSet {
+    const said = this.#said?.get(tenant)
+    if (said !== undefined) return said
+    const own = this.#own.of(tenant)
+    if (own === null) throw new Error(`the documents of tenant ${tenant} were not read: ready() comes first`)
+    const set =
+      own.rules.length + own.mappings.length + own.scoring.length === 0 ? this.#files : over(this.#files, own)
+    this.#said ??= new Map()
+    this.#said.set(tenant, set)
+    return set
+  }
+
+  forTenant(tenant: string): RuleBook {
+    return this.documentsOf(tenant).rules
+  }
+
+  scoringOf(tenant: string): Scoring | null {
+    return scoringIn(this.documentsOf(tenant))
+  }
+
+  mappingOf(tenant: string, action: string): Mapping | null {
+    return mappingIn(this.documentsOf(tenant), action)
+  }
+}

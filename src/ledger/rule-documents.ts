@@ -158,18 +158,39 @@ async function refuseSecond(
     )
 }
 
-/** Versions that came into force or went out of it since a time of Postgres, and the time to ask with the next time. */
+/**
+ * Whose documents came into force or went out of it since a time of Postgres, all that have any where it is null, and the
+ * time to ask with the next time. Another stamp is another change.
+ */
 export async function changedInForce(
   pool: Pool,
   since: string | null,
-): Promise<{ changed: DocumentVersion[]; until: string }> {
-  // A transaction that commits late writes an earlier time: what is a minute old is read again, and changes nothing.
-  const { rows } = await pool.query<DocumentVersion>(
-    `select ${COLUMNS} from rule_document
-     where ($1::timestamptz is null and state = 'active') or (changed_at > $1::timestamptz - interval '1 minute' and state in ('active', 'retired'))
-     order by (state = 'active'), changed_at`,
-    [since],
-  )
+): Promise<{ changed: { tenant: string; stamp: string }[]; until: string }> {
   const now = await pool.query<{ now: string }>('select now()::text as now')
+  // A transaction that commits late writes an earlier time: what is a minute old is read again, and changes nothing.
+  const { rows } = await pool.query<{ tenant: string; stamp: string }>(
+    since === null
+      ? `select tenant, max(changed_at)::text as stamp from rule_document where state = 'active' group by tenant`
+      : {
+          name: 'documents-changed',
+          text: `select tenant, max(changed_at)::text as stamp from rule_document
+                 where changed_at > $1::timestamptz - interval '1 minute' and state in ('active', 'retired') group by tenant`,
+          values: [since],
+        },
+  )
   return { changed: rows, until: now.rows[0]!.now }
+}
+
+/** The versions that are in force of these tenants. */
+export async function inForceOf(
+  pool: Pool,
+  tenants: readonly string[],
+): Promise<(DocumentKey & { version: number; document: unknown })[]> {
+  const { rows } = await pool.query<DocumentKey & { version: number; document: unknown }>({
+    name: 'documents-in-force',
+    text: `select tenant, kind, name, version, document from rule_document
+           where tenant = any($1::uuid[]) and state = 'active' order by kind, name`,
+    values: [tenants],
+  })
+  return rows
 }

@@ -2,7 +2,16 @@ import type { Suspect } from '../ledger/suspects.ts'
 import type { Fence } from '../ledger/turn-transaction.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
-import { gather, type Loaded, loadAllowances, peopleOf, shadowOf, sortAsks, typesFor } from './load.ts'
+import {
+  gather,
+  type Loaded,
+  loadAllowances,
+  peopleOf,
+  readyRules,
+  shadowOf,
+  sortAsks,
+  typesFor,
+} from './load.ts'
 import type { TurnTx } from './ports.ts'
 
 /** Reads what a turn of one decides on: all that is to be said about one action, or one event. */
@@ -25,6 +34,7 @@ export async function loadAlone(
   const subjects = await gather(engine, tx, { results: work.results, facts, overdue, inDoubt })
   const read = kind === 'event' ? await tx.events([suspect.p], 1) : []
   const events = read.filter(({ id, isReady }) => id === suspect.id && isReady)
+  await readyRules(engine, subjects.values(), events)
   return {
     subjects: [...subjects.values()],
     asking: suspect.isCondemned ? [] : asking,

@@ -64,6 +64,7 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
   const facts = await loadFacts(engine, tx, work, [...overdue, ...inDoubt])
   const subjects = await gather(engine, tx, { results: work.results, facts, overdue, inDoubt })
   const { events, moreEvents } = await loadEvents(tx, work.events)
+  await readyRules(engine, subjects.values(), events)
   const types = await typesFor(engine, events)
   const strayFacts = facts.filter((fact) => !subjects.has(fact.actionId))
   const notices = work.isTick ? await tx.notices(work.partitions, NOTICES_A_TURN) : []
@@ -81,6 +82,17 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
     moreNotices: notices.length >= NOTICES_A_TURN,
     inShadow: shadowOf(engine, events),
   }
+}
+
+/** Makes sure that the documents are there of every tenant about whom something is decided. */
+export async function readyRules(
+  { rules }: Pick<Engine, 'rules'>,
+  subjects: Iterable<Subject>,
+  events: readonly StoredEvent[],
+): Promise<void> {
+  const tenants = new Set(events.map(({ tenant }) => tenant))
+  for (const { row } of subjects) tenants.add(row.tenant)
+  await rules.ready(tenants)
 }
 
 /** Tenants of these events for which is decided without sending. */

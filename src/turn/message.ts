@@ -5,20 +5,30 @@ import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
 import type { HeldAction } from './held.ts'
 
-/** What is to be sent of an action; `unread`: who its user is has to be read first. */
+/** What is to be sent of an action; `unread`: its mapping, or who its user is, has to be read first. */
 export type Worded =
   | { kind: 'worded'; message: Message }
   | { kind: 'unread' }
   | { kind: 'failed'; message: string }
 
-/** What makes the bodies of a type now; null where they have the shape of the API page. */
-function mappingOf({ latestRules }: Pick<Engine, 'latestRules'>, type: RegisteredType): Mapping | null {
-  return type.form === 'action' ? latestRules().mappingOf(type.tenant, type.name) : null
+/**
+ * What makes the bodies of a type now; null where they have the shape of the API page, undefined where its tenant's
+ * documents have to be read first.
+ */
+function mappingOf(
+  { latestRules }: Pick<Engine, 'latestRules'>,
+  type: RegisteredType,
+): Mapping | null | undefined {
+  if (type.form !== 'action') return null
+  const rules = latestRules()
+  return rules.isReady(type.tenant) ? rules.mappingOf(type.tenant, type.name) : undefined
 }
 
-/** Whether what is sent of this action says something of its user, who was not read just now. */
-export function mustReadUser(engine: Engine, action: HeldAction, type: RegisteredType): boolean {
-  return mappingOf(engine, type)?.looksAtUser === true && !engine.addressees.isFresh(action)
+/** Whether its mapping, or the user of whom that says something, was not read just now. */
+export function mustRead(engine: Engine, action: HeldAction, type: RegisteredType): boolean {
+  const mapping = mappingOf(engine, type)
+  if (mapping === undefined) return true
+  return mapping?.looksAtUser === true && !engine.addressees.isFresh(action)
 }
 
 /** What is sent of an action at this attempt, counting from 1: by the mapping that is in force now, where there is one. */
@@ -30,6 +40,7 @@ export function wordedFor(
 ): Worded {
   const dispatched = { ...action.row, typeName: type.name }
   const mapping = mappingOf(engine, type)
+  if (mapping === undefined) return { kind: 'unread' }
   if (mapping === null) return { kind: 'worded', message: FORMS[type.form].message(dispatched, nowMs) }
   const person = mapping.looksAtUser ? engine.addressees.of(action) : null
   if (person === undefined) return { kind: 'unread' }

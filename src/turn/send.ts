@@ -9,7 +9,7 @@ import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Engine } from './engine.ts'
 import { failureText } from './health.ts'
 import type { HeldAction } from './held.ts'
-import { mustReadUser, wordedFor } from './message.ts'
+import { mustRead, wordedFor } from './message.ts'
 
 /** Sending waits while more results than this wait for their commit, or one has waited this long. */
 const UNCOMMITTED_MAX = 1_000
@@ -42,7 +42,7 @@ export function pump(engine: Engine): void {
     const why = type === undefined ? null : whyWithheld(engine, action, type)
     if (type === undefined || !isStillDue(engine, action)) leaveOut(engine, action)
     else if (why !== null) withhold(engine, action, type, why)
-    else if (mustReadUser(engine, action, type)) readUser(engine, action, type)
+    else if (mustRead(engine, action, type)) readFirst(engine, action, type)
     else if (needsLeave(engine, action, type) && !hasLeave(engine, action)) ask(engine, action)
     else post(engine, action, type)
   }
@@ -201,7 +201,7 @@ function post(engine: Engine, action: HeldAction, type: RegisteredType): void {
   const worded = wordedFor(engine, action, type, { attempt, nowMs })
   switch (worded.kind) {
     case 'unread':
-      // A mapping that looks at the user came into force just now.
+      // Another mapping came into force just now.
       queueAgain(engine, action)
       return
     case 'failed':
@@ -248,8 +248,8 @@ function notMapped(engine: Engine, action: HeldAction, attempt: number, message:
   })
 }
 
-/** Who the user is belongs to the attempt: meanwhile the action counts as on the wire, and is the first of its lane after. */
-function readUser(engine: Engine, action: HeldAction, type: RegisteredType): void {
+/** To read belongs to the attempt: meanwhile the action counts as on the wire, and is the first of its lane after. */
+function readFirst(engine: Engine, action: HeldAction, type: RegisteredType): void {
   action.place = 'on-wire'
   action.wireUntil = engine.clock.monotonicMs() + READ_MS + type.timeoutMs
   engine.addressees.read(action, (error) => {
@@ -268,7 +268,7 @@ function readUser(engine: Engine, action: HeldAction, type: RegisteredType): voi
 }
 
 function waitForRead(engine: Engine, action: HeldAction, error: unknown): void {
-  engine.log.warn({ action: action.id, error: String(error) }, 'who a user is could not be read')
+  engine.log.warn({ action: action.id, error: String(error) }, 'what a request says could not be read')
   parkFor(engine, action.lane, TICK_MS)
 }
 

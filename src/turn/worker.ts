@@ -71,7 +71,7 @@ export class Worker {
       lanes: new Lanes<HeldAction>(options.wireMax, (first) => capOfLane(options, first)),
       feeder: new Feeder(() => this.#engine),
       lost: new LostResults({ ...options, onTold: (id) => this.#engine.held.told(id) }),
-      addressees: new Addressees(options.ledger, options.clock),
+      addressees: new Addressees(options),
       breakers: new Breakers({
         ledger: options.ledger.breakers,
         clock: options.clock,

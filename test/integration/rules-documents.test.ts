@@ -223,16 +223,16 @@ describe("a tenant's own mappings and scoring", () => {
   })
 
   it('stand in the place of the file for the same action, and of no second one of their own', async () => {
-    await put('mappings/our-ledger', mapping('our-ledger', 'grant_points'))
+    await put('mappings/our-ledger', mapping('our-ledger', 'credit_points'))
     await activate('mappings/our-ledger', 1)
     expect(await sourcesOf('mappings')).to.deep.equal({ 'our-ledger': 'own/mappings/our-ledger.json@1' })
-    await put('mappings/another', mapping('another', 'grant_points'))
+    await put('mappings/another', mapping('another', 'credit_points'))
     const refused = await activate('mappings/another', 1)
     expect([refused.status, refused.body]).to.deep.equal([
       409,
       {
         code: 'document_conflict',
-        error: 'mappings/our-ledger is in force for grant_points already.',
+        error: 'mappings/our-ledger is in force for credit_points already.',
       },
     ])
   })

@@ -105,7 +105,7 @@ describe('what is said of live rules', () => {
       rulesDir: rules.folder,
       log: heard.log,
       everyMs: 20,
-      changedByTenants: async () => [],
+      own: { changes: async () => [], read: async () => [] },
       report: async (state) => void reports.push(state),
     })
     await live.start()
@@ -124,14 +124,14 @@ describe('what is said of live rules', () => {
   })
 
   it('stays as it was where the whole folder goes, and comes with it again', async () => {
-    const before = live.latest()
+    const before = live.forTenant('t')
     rmSync(join(rules.folder, 'recommendations'), { recursive: true })
     await eventually(() => expect(reports.at(-1)?.problem?.message).to.match(/expected a folder/))
-    expect(live.latest()).to.equal(before)
+    expect(live.forTenant('t')).to.equal(before)
     cpSync(join(RULES, 'recommendations'), join(rules.folder, 'recommendations'), { recursive: true })
     await eventually(() => expect(reports.at(-1)?.problem).to.equal(null))
     // What was written is the same, so what the book remembers stays too.
-    expect(live.latest()).to.equal(before)
+    expect(live.forTenant('t')).to.equal(before)
   })
 
   it('is in the log once for each broken edit, and once when it is over', async () => {

@@ -20,7 +20,7 @@ const engine = () =>
   ({
     held: new Held(),
     registry: { byIds: async () => new Map() },
-    rules: { forTenant: () => ({ forEvent: () => [] }) },
+    rules: { ready: async () => undefined, forTenant: () => ({ forEvent: () => [] }) },
     tenants: { sendingOf: () => 'on' },
   }) as unknown as Engine
 const work: OwnWork = { results: [], asks: [], facts: [], events: [], isTick: false, partitions: [] }

@@ -59,6 +59,7 @@ export const postRecommend = route({
     context: { current_points: 1200, current_tier: 'silver', days_since_last_redemption: 14 },
   },
   async handler({ body, caller, deps }) {
+    await deps.rules.ready([caller.tenant])
     const rules = deps.rules.forTenant(caller.tenant)
     const domain = domainOf(body.domain, rules)
     const user = userContext()

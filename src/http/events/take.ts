@@ -11,6 +11,7 @@ export async function takeEvents(
   origin: EventOrigin,
   events: readonly NewEvent[],
 ): Promise<readonly NewEvent[]> {
+  await deps.rules.ready([origin.tenant])
   const fresh = await deps.backlog.pass(origin.tenant, mayAct(events, origin, deps), () =>
     deps.intake.events(origin, events),
   )

@@ -36,6 +36,7 @@ export async function knownPeople(
   rows: readonly NewEvent[],
 ): Promise<KnownPeople> {
   const known = new Map<string, Person>()
+  await deps.rules.ready([tenant])
   // Nothing is decided where no rule answers, whoever it is about.
   if (!rows.some((row) => deps.rules.forTenant(tenant).forEvent(row.type).length > 0)) return known
   let asked = new Set(rows.flatMap((row) => [idOf(row), row.userId]))
@@ -60,6 +61,7 @@ export async function wouldDecide(
   tenant: string,
   deps: WebDeps,
 ): Promise<WouldDecide[]> {
+  await deps.rules.ready([tenant])
   // One version of the rules for all of it.
   const rules = deps.rules.forTenant(tenant)
   const asked = new Set(

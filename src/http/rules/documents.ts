@@ -98,6 +98,7 @@ export const getRuleDocuments = route({
     }),
   },
   async handler({ caller, deps }) {
+    await deps.rules.ready([caller.tenant])
     const { rules, mappings, scoring } = deps.rules.documentsOf(caller.tenant)
     const in_force = [
       ...rules.documents.map(({ domain, file, rules }) => ({

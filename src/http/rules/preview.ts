@@ -76,6 +76,7 @@ export const postPreview = route({
     const name = String(document.domain)
     const { compiled, mistakes } = compiledRules(document)
     if (compiled === null) throw new VolleyError('rule_invalid', undefined, { details: mistakes })
+    await deps.rules.ready([tenant])
     const now = deps.rules.forTenant(tenant)
     const then = bookOf([compiled])
     const { events, isAll } = await recentEvents(deps, tenant, { since: Date.now() - days * DAY_MS, limit })
