@@ -25,6 +25,7 @@ import { Migration20261122100000_rules_in_use } from './src/ledger/migrations/Mi
 import { Migration20261122110000_rule_documents } from './src/ledger/migrations/Migration20261122110000_rule_documents.ts'
 import { Migration20261122120000_held_by_operator } from './src/ledger/migrations/Migration20261122120000_held_by_operator.ts'
 import { Migration20261122130000_endpoint_filters } from './src/ledger/migrations/Migration20261122130000_endpoint_filters.ts'
+import { Migration20261122140000_loop } from './src/ledger/migrations/Migration20261122140000_loop.ts'
 import { Migration20261122300000_replays } from './src/ledger/migrations/Migration20261122300000_replays.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
@@ -58,6 +59,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261122110000_rule_documents,
         Migration20261122120000_held_by_operator,
         Migration20261122130000_endpoint_filters,
+        Migration20261122140000_loop,
         Migration20261122300000_replays,
       ],
       snapshot: false,

@@ -2,11 +2,14 @@
  * What becomes of what comes in under one id: it is told to the person, or passed on to whoever that person has become.
  * Pure, like all actors.
  */
+
 import { type Person, type PersonItem, type ProfileChange, told, unknownPerson } from './person.ts'
+import { domainOf, type Report, waitFor } from './report.ts'
+import { type Offer, withAsk, withoutOpen } from './standing.ts'
 
 /** What was said of a person, wherever it first came in. */
 export interface Said {
-  kind: 'event' | 'traits' | 'join' | 'delete' | 'merge'
+  kind: 'event' | 'traits' | 'join' | 'delete' | 'merge' | 'report'
   isAnonymous: boolean
   type: string
   data: Record<string, unknown>
@@ -19,6 +22,8 @@ export interface Said {
 export type Heard =
   /** Known by now; an event is to be decided on. `before` is how it was known until then. */
   | { kind: 'told'; before: Person; person: Person }
+  /** What came of something that was decided; null: nothing is known of the person. */
+  | { kind: 'reported'; person: Person | null; report: Report; offer: Offer | null }
   /** `from` is what was known under this id, and belongs to `to` by now. */
   | { kind: 'joined'; person: Person; from: Person; to: string; via: string[] }
   /** Everything under this id belongs to `to`, this too. */
@@ -41,7 +46,8 @@ export function hear(id: string, known: Person | undefined, said: Said): Heard {
   const to = person.mergedInto
   if (to !== null && !stays(id, to, said.via)) return { kind: 'passed', to, via: [...said.via, id] }
   if (said.kind === 'delete' && said.data.what === 'person') return { kind: 'erased' }
-  const next = told(person, itemOf(said))
+  if (said.kind === 'report') return hearReport(known, said)
+  const next = told(person, itemOf({ ...said, kind: said.kind }))
   const isAnonymous = person.isAnonymous && said.isAnonymous
   return { kind: 'told', before: person, person: { ...next, isAnonymous, mergedInto: null } }
 }
@@ -63,7 +69,23 @@ function stays(id: string, to: string, via: readonly string[]): boolean {
   return since >= 0 && via.slice(since).every((other) => id <= other)
 }
 
-function itemOf({ kind, type, data, time }: Said): PersonItem {
+/** Of nobody it makes somebody: who is erased stays so. */
+function hearReport(known: Person | undefined, { data, time }: Said): Heard {
+  const report = data as unknown as Report
+  if (known === undefined) return { kind: 'reported', person: null, report, offer: null }
+  const { standing: closed, offer } = withoutOpen(known.standing, report.id)
+  const wait = waitFor(report.outcome?.result)
+  const standing =
+    wait === null ? closed : withAsk(closed, { domain: domainOf(report.rule), at: time + wait })
+  return { kind: 'reported', person: { ...known, standing }, report, offer }
+}
+
+function itemOf({
+  kind,
+  type,
+  data,
+  time,
+}: Omit<Said, 'kind'> & { kind: Exclude<Said['kind'], 'report'> }): PersonItem {
   switch (kind) {
     case 'event':
       return { kind: 'event', type, at: time }

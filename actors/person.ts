@@ -18,6 +18,7 @@ import {
   type PermissionChange,
   type Permissions,
 } from './permissions.ts'
+import { mergedStanding, NO_STANDING, type Standing } from './standing.ts'
 import { changeTraits, type Json, type TraitChange, type Traits } from './traits.ts'
 
 export interface Person {
@@ -32,6 +33,9 @@ export interface Person {
   /** BCP 47. */
   locale: string | null
   permissions: Permissions
+  standing: Standing
+  /** When the person is to be looked at without having done anything, at the latest; null: never. */
+  dueAt: number | null
   /** Known by an anonymous id alone. */
   isAnonymous: boolean
   /** Whose everything is by now that was and comes in under this id; null: the person's own. */
@@ -66,6 +70,8 @@ export function unknownPerson(isAnonymous: boolean): Person {
     timezone: null,
     locale: null,
     permissions: FREE,
+    standing: NO_STANDING,
+    dueAt: null,
     isAnonymous,
     mergedInto: null,
     refused: 0,
@@ -138,6 +144,8 @@ function merged(person: Person, from: Person): Person {
     timezone: person.timezone ?? from.timezone,
     locale: person.locale ?? from.locale,
     permissions: mergedPermissions(person.permissions, from.permissions),
+    // What an earlier release passed on has none.
+    standing: mergedStanding(person.standing, from.standing ?? NO_STANDING),
     refused: person.refused + from.refused + refused,
   }
 }

@@ -22,6 +22,8 @@ import { engineLedger } from './ledger/engine-ledger.ts'
 import { followEvents, presentPosition } from './ledger/follow-events.ts'
 import { Intake } from './ledger/intake.ts'
 import { Ledger } from './ledger/ledger.ts'
+import { readLessons } from './ledger/lessons.ts'
+import { LessonsInUse } from './ledger/lessons-in-use.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
 import { partitionsOfTenant } from './ledger/placement.ts'
 import { changedInForce, inForceOf } from './ledger/rule-documents.ts'
@@ -105,6 +107,10 @@ async function openParts(config: Config, kind: 'web' | 'worker', log: Log) {
     compile: compileParametersSchema,
   })
   const tenants = new TenantRegistry(ledger.pool)
+  const lessons = new LessonsInUse({
+    read: (wanted) => readLessons(ledger.pool, wanted),
+    now: () => performance.now(),
+  })
   await Promise.all([registry.start(), tenants.start()])
   await rules.start()
   const stopRules = async () => {
@@ -112,7 +118,7 @@ async function openParts(config: Config, kind: 'web' | 'worker', log: Log) {
     // What a process said counts for a minute; its end does not depend on the ledger.
     await dropRulesInUse(ledger.pool, id).catch(() => undefined)
   }
-  return { databaseUrl, redisUrl, rules, stopRules, guard, ledger, secrets, registry, tenants }
+  return { databaseUrl, redisUrl, rules, stopRules, guard, ledger, secrets, registry, tenants, lessons }
 }
 
 /** A web process: serves the API until `close`, which lets running requests finish. */
@@ -122,7 +128,7 @@ export async function startWeb(
   hooks: Pick<ServerOptions, 'onAnswer'> = {},
 ): Promise<{ url: string; close(): Promise<void> }> {
   const parts = await openParts(config, 'web', log)
-  const { redisUrl, rules, guard, ledger, secrets, registry, tenants } = parts
+  const { redisUrl, rules, guard, ledger, secrets, registry, tenants, lessons } = parts
   const redis = connect(redisUrl, 'send', log, config.redisTls)
   const nudger = new Mailer({ redis, log, readOwners: () => owners(ledger.pool) })
   const backlog = new BacklogGate({
@@ -149,6 +155,7 @@ export async function startWeb(
     intake,
     registry,
     tenants,
+    lessons,
     backlog,
     nudger,
     log,
@@ -211,7 +218,7 @@ function startUpkeep(
 /** A worker process: owns its share of the partitions and sends until `close`, which gives them back first. */
 export async function startWorker(config: Config, log: Log): Promise<{ id: string; close(): Promise<void> }> {
   const parts = await openParts(config, 'worker', log)
-  const { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry, tenants } = parts
+  const { databaseUrl, redisUrl, rules, guard, ledger, secrets, registry, tenants, lessons } = parts
   const endpoints = new EndpointRegistry({
     pool: ledger.pool,
     partitions: config.partitions,
@@ -247,6 +254,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     registry: new AllTypes(registry, endpoints),
     tenants,
     latestRules: () => rules.latest(),
+    lessons,
     client,
     nudger,
     log,

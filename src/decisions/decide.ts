@@ -1,4 +1,6 @@
 import type { Budget, Logic } from '../documents/evaluate.ts'
+import type { Mistake } from '../errors.ts'
+import type { Capped } from './caps.ts'
 
 /** What deciding needs to know of a rule. */
 export interface DecidingRule {
@@ -20,13 +22,17 @@ export interface Candidate {
   reasoning: string
 }
 
-/** What one rule said; `error` where it could not be evaluated. */
+/** What one rule said; `error` where it could not be evaluated, `mistakes` where its parameters are refused. */
 export interface Considered {
   rule: string
   action: string
-  said: 'offers' | 'does_not_apply' | 'not_available' | 'error'
+  said: 'offers' | 'does_not_apply' | 'not_available' | 'error' | Refused
   error?: string
+  mistakes?: Mistake[]
 }
+
+/** Why what a rule offers may not be done now. */
+export type Refused = Capped | 'over_budget' | 'unknown_action_type' | 'invalid_parameters'
 
 /** The best candidate first; `considered` says for every rule why it is among them or not. */
 export interface Decided {
@@ -47,18 +53,20 @@ export interface DecidingData {
 /** What all rules of one decision may take together: hundreds that each take all they may would hold up everybody else. */
 const STEPS_MAX = 50_000
 
-/**
- * Asks every rule and ranks what they offer: by confidence, then in the order of the document, one candidate an
- * action. `available` null means that every action is. A rule that fails is recorded and stops nobody else.
- */
-export function decide(
-  rules: readonly DecidingRule[],
+/** What was offered, in the order of the document, and what every rule said. */
+export interface Consulted<R> {
+  offers: { rule: R; candidate: Candidate }[]
+  considered: Considered[]
+}
+
+/** Asks every rule. `available` null means that every action is. A rule that fails is recorded and stops nobody else. */
+export function consult<R extends DecidingRule>(
+  rules: readonly R[],
   data: DecidingData,
   available: readonly string[] | null,
   newBudget: () => Budget,
-): Decided {
-  const considered: Considered[] = []
-  const candidates: Candidate[] = []
+): Consulted<R> {
+  const consulted: Consulted<R> = { offers: [], considered: [] }
   let stepsLeft = STEPS_MAX
   for (const rule of rules) {
     const budget = newBudget()
@@ -66,11 +74,32 @@ export function decide(
     budget.operations = given
     const { candidate, ...said } = consider(rule, data, available, budget)
     stepsLeft -= given - Math.max(0, budget.operations)
-    considered.push(said)
-    if (candidate !== null) candidates.push(candidate)
+    consulted.considered.push(said)
+    if (candidate !== null) consulted.offers.push({ rule, candidate })
   }
-  const [recommendation = null, ...alternatives] = best(candidates)
+  return consulted
+}
+
+/**
+ * Asks every rule and ranks what they offer by what their authors believe: by confidence, then in the order of the
+ * document, one candidate an action.
+ */
+export function decide(
+  rules: readonly DecidingRule[],
+  data: DecidingData,
+  available: readonly string[] | null,
+  newBudget: () => Budget,
+): Decided {
+  const { offers, considered } = consult(rules, data, available, newBudget)
+  const byConfidence = offers.map(({ candidate }) => candidate).sort((a, b) => b.confidence - a.confidence)
+  const [recommendation = null, ...alternatives] = oneAnAction(byConfidence)
   return { recommendation, alternatives, considered }
+}
+
+/** The first candidate of each action. */
+export function oneAnAction(ranked: readonly Candidate[]): Candidate[] {
+  const actions = new Set<string>()
+  return ranked.filter(({ action }) => !actions.has(action) && actions.add(action))
 }
 
 function consider(
@@ -96,26 +125,4 @@ function consider(
   } catch (error) {
     return { ...about, said: 'error', error: (error as Error).message.slice(0, 500) }
   }
-}
-
-function best(candidates: readonly Candidate[]): Candidate[] {
-  const byAction = new Map<string, Candidate>()
-  for (const candidate of candidates) {
-    const rival = byAction.get(candidate.action)
-    if (rival === undefined || candidate.confidence > rival.confidence)
-      byAction.set(candidate.action, candidate)
-  }
-  return [...byAction.values()].sort((a, b) => b.confidence - a.confidence)
-}
-
-/** What is known of a user; all null until scoring exists. */
-export interface UserContext {
-  lifecycle_stage: string | null
-  activation_score: number | null
-  engagement_score: number | null
-  risk_level: string | null
-}
-
-export function userContext(): UserContext {
-  return { lifecycle_stage: null, activation_score: null, engagement_score: null, risk_level: null }
 }

@@ -6,6 +6,7 @@ import type { Plan } from '../documents/plans.ts'
 import type { Intake } from '../ledger/intake.ts'
 import type { Caller, Operator } from '../ledger/keys.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { LessonsInUse } from '../ledger/lessons-in-use.ts'
 import type { SecretBox } from '../ledger/secrets.ts'
 import type { TenantRegistry } from '../ledger/tenant-registry.ts'
 import type { TypeRegistry } from '../ledger/type-registry.ts'
@@ -23,6 +24,7 @@ export interface WebDeps {
   intake: Intake
   registry: TypeRegistry
   tenants: TenantRegistry
+  lessons: LessonsInUse
   backlog: BacklogGate
   tail: EventTail
   nudger: Nudger

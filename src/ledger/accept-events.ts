@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import type { ClientBase, Pool } from 'pg'
 
-/** What a row of `event` says of a person; see canonical-events.ts. `merge` and `pass` come from a turn alone. */
-export type EventKind = 'event' | 'traits' | 'join' | 'delete' | 'merge' | 'pass'
+/** What a row of `event` says of a person; see canonical-events.ts. `merge`, `pass` and `report` come from
+ * Volley itself. */
+export type EventKind = 'event' | 'traits' | 'join' | 'delete' | 'merge' | 'pass' | 'report'
 
 /** An event as it is accepted. `time` is ms since the epoch, null for now by the database's clock. */
 export interface NewEvent {

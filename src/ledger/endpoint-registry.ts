@@ -104,6 +104,7 @@ export function registeredEndpoint(
     heedsUser: false,
     form: 'notification',
     domain: null,
+    estimatedCostUsd: null,
     active: isActive,
     url: row.url,
     secret: openSecret(row.secret),

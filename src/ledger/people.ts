@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg'
 import { FREE, mayWithhold, type Permissions } from '../../actors/permissions.ts'
 import type { Person } from '../../actors/person.ts'
+import { NO_STANDING, type Standing } from '../../actors/standing.ts'
 import type { Traits } from '../../actors/traits.ts'
 import type { EventKind } from './accept-events.ts'
 import { type PersonKey, personKey } from './person-key.ts'
@@ -13,6 +14,8 @@ export interface PersonWrite extends PersonKey {
   isPermissionChanged: boolean
   /** Traits are the largest part by far, and most events leave them as they are: then they are not written again. */
   areTraitsChanged: boolean
+  /** When the person was due before, in ms. */
+  dueBefore: number | null
 }
 
 /** A row of `event` by which one partition tells another of a person. */
@@ -20,7 +23,7 @@ export interface PassedRow {
   id: string
   p: number
   tenant: string
-  kind: Extract<EventKind, 'merge' | 'pass' | 'join'>
+  kind: Extract<EventKind, 'merge' | 'pass' | 'join' | 'report'>
   userId: string
   type: string
   /** JSON. */
@@ -51,7 +54,7 @@ export interface PeopleWrites {
 export const PERSON_COLUMNS = `o.tenant, o.test, o.id, o.traits, o.activities, o.events,
   (date_part('epoch', o.first_seen) * 1000)::float8 as "firstSeen",
   (date_part('epoch', o.last_seen) * 1000)::float8 as "lastSeen",
-  o.timezone, o.locale, o.permissions, o.is_anonymous as "isAnonymous", o.merged_into as "mergedInto", o.refused`
+  round(date_part('epoch', o.due_at) * 1000) as "dueAt", o.timezone, o.locale, o.permissions, o.standing, o.is_anonymous as "isAnonymous", o.merged_into as "mergedInto", o.refused`
 
 /** A row as the driver gives it for PERSON_COLUMNS. */
 export interface RawPerson extends PersonKey {
@@ -63,13 +66,22 @@ export interface RawPerson extends PersonKey {
   timezone: string | null
   locale: string | null
   permissions: Permissions | null
+  standing: Standing | null
+  dueAt: number | null
   isAnonymous: boolean
   mergedInto: string | null
   refused: number
 }
 
-export function toPerson({ tenant: _, test: __, id: ___, permissions, ...rest }: RawPerson): Person {
-  return { ...rest, permissions: permissions ?? FREE }
+export function toPerson({
+  tenant: _,
+  test: __,
+  id: ___,
+  permissions,
+  standing,
+  ...rest
+}: RawPerson): Person {
+  return { ...rest, permissions: permissions ?? FREE, standing: standing ?? NO_STANDING }
 }
 
 /** Those of these people of whom something is known, by their keys. */
@@ -87,25 +99,47 @@ export async function loadPeople(
   return new Map(rows.map((row) => [personKey(row), toPerson(row)]))
 }
 
+// In the order in which they were decided, which is that in which they are read.
+const passing = (first: number) => {
+  const types = ['text', 'smallint', 'uuid', 'text', 'text', 'text', 'text', 'float8', 'text', 'bool', 'bool']
+  return `
+insert into event (id, p, tenant, kind, user_id, type, data, time, source, test, decides)
+select id, p, tenant, kind, user_id, type, data::json, to_timestamp(time / 1000), source, test, decides
+from unnest(${types.map((type, index) => `$${first + index}::${type}[]`).join(', ')})
+  with ordinality as e(id, p, tenant, kind, user_id, type, data, time, source, test, decides, ord)
+order by ord`
+}
+
 // One statement for all people of a turn. Rows for other partitions keep the order in which they were decided.
 const WRITE = `
 with x as materialized (
   select * from unnest($1::uuid[], $2::bool[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::int[], $8::float8[],
-                       $9::float8[], $10::text[], $11::text[], $12::text[], $13::bool[], $14::text[], $15::int[], $16::bool[])
+                       $9::float8[], $10::text[], $11::text[], $12::text[], $13::bool[], $14::text[], $15::int[], $16::bool[],
+                       $37::text[], $38::float8[], $39::float8[])
     as x(tenant, test, id, p, traits, activities, events, first_seen, last_seen, timezone, locale, permissions, is_anonymous,
-         merged_into, refused, is_gone)
+         merged_into, refused, is_gone, standing, due_at, due_before)
 ), kept as (
   insert into person as o (tenant, test, id, p, traits, activities, events, first_seen, last_seen, timezone, locale,
-                           permissions, is_anonymous, merged_into, refused)
+                           permissions, is_anonymous, merged_into, refused, standing, due_at)
   select tenant, test, id, p, traits::jsonb, activities::json, events, to_timestamp(first_seen / 1000),
-         to_timestamp(last_seen / 1000), timezone, locale, permissions::json, is_anonymous, merged_into, refused
+         to_timestamp(last_seen / 1000), timezone, locale, permissions::json, is_anonymous, merged_into, refused,
+         standing::json, to_timestamp(due_at / 1000)
   from x where not is_gone
   on conflict (tenant, test, id) do update set
     -- JSON null stands for traits as they are.
     traits = case when excluded.traits = 'null'::jsonb then o.traits else excluded.traits end, activities = excluded.activities,
     events = excluded.events, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
     timezone = excluded.timezone, locale = excluded.locale, permissions = excluded.permissions,
-    is_anonymous = excluded.is_anonymous, merged_into = excluded.merged_into, refused = excluded.refused, updated_at = now()
+    is_anonymous = excluded.is_anonymous, merged_into = excluded.merged_into, refused = excluded.refused,
+    standing = excluded.standing, due_at = excluded.due_at, updated_at = now()
+), no_more_due as (
+  delete from due d using x where x.due_before is distinct from x.due_at and d.p = x.p
+    and d.at = to_timestamp(x.due_before / 1000) and d.tenant = x.tenant and d.test = x.test and d.id = x.id
+), newly_due as (
+  insert into due (p, at, tenant, test, id)
+  select p, to_timestamp(due_at / 1000), tenant, test, id from x
+  where due_at is not null and due_at is distinct from due_before
+  on conflict do nothing
 ), gone as (
   delete from person o using x where x.is_gone and o.tenant = x.tenant and o.test = x.test and o.id = x.id
 ), refused as (
@@ -126,12 +160,7 @@ with x as materialized (
   from unnest($20::text[], $21::uuid[], $22::bool[], $23::text[], $24::float8[]) as e(id, tenant, test, user_id, until)
   on conflict do nothing
 )
-insert into event (id, p, tenant, kind, user_id, type, data, time, source, test, decides)
-select id, p, tenant, kind, user_id, type, data::json, to_timestamp(time / 1000), source, test, decides
-from unnest($25::text[], $26::smallint[], $27::uuid[], $28::text[], $29::text[], $30::text[], $31::text[], $32::float8[],
-            $33::text[], $34::bool[], $35::bool[])
-  with ordinality as e(id, p, tenant, kind, user_id, type, data, time, source, test, decides, ord)
-order by ord`
+${passing(25)}`
 
 /** Writes what a turn decided about people; asks nothing of the ledger where that is nothing. */
 export async function writePeople(client: ClientBase, writes: PeopleWrites): Promise<void> {
@@ -149,8 +178,15 @@ export async function writePeople(client: ClientBase, writes: PeopleWrites): Pro
       ...erasureValues(erasures),
       ...passedValues(passed),
       changed.map(({ permissions }) => mayWithhold(permissions)),
+      ...standingValues(people),
     ],
   })
+}
+
+/** Tells partitions of people, apart from what is written about people. */
+export async function insertPassed(client: ClientBase, passed: readonly PassedRow[]): Promise<void> {
+  if (passed.length === 0) return
+  await client.query({ name: 'people-pass', text: passing(1), values: passedValues(passed) })
 }
 
 const json = (value: unknown): string => JSON.stringify(value)
@@ -177,6 +213,16 @@ function personValues(writes: readonly PersonWrite[]): unknown[] {
     of((person) => person.mergedInto),
     of((person) => person.refused),
     writes.map(({ person }) => person === null),
+  ]
+}
+
+function standingValues(writes: readonly PersonWrite[]): unknown[] {
+  return [
+    writes.map(({ person }) =>
+      person === null || person.standing === NO_STANDING ? null : json(person.standing),
+    ),
+    writes.map(({ person }) => person?.dueAt ?? null),
+    writes.map(({ dueBefore }) => dueBefore),
   ]
 }
 

@@ -11,6 +11,9 @@ export interface ActionRow {
   parameters: string
   reasoning: string | null
   confidence: number | null
+  /** Who asked for it: `api`, or `rule:<domain>/<name>`. */
+  origin: string
+  test: boolean
   lane: string
   p: number
   /** Of a test key, or accepted in shadow: recorded, never sent, and told to nobody. */
@@ -25,7 +28,7 @@ export interface ActionRow {
  * so that they come back as they were read, and timers are found by them.
  */
 export const ACTION_COLUMNS = `a.id, a.tenant, a.type, a.user_id, a.parameters::text as parameters, a.reasoning,
-  a.confidence, a.lane, a.p, a.status, a.version, a.attempt, a.budget_from,
+  a.confidence, a.origin, a.test, a.lane, a.p, a.status, a.version, a.attempt, a.budget_from,
   round(date_part('epoch', a.next_at) * 1000) as next_at, round(date_part('epoch', a.deadline) * 1000) as deadline,
   a.outcome, a.failure_reason, a.late, a.claimed, a.test or a.shadow as is_mute`
 
@@ -38,6 +41,8 @@ export interface RawAction {
   parameters: string
   reasoning: string | null
   confidence: number | null
+  origin: string
+  test: boolean
   lane: string
   p: number
   status: Status
@@ -62,6 +67,8 @@ export function toActionRow(raw: RawAction): ActionRow {
     parameters: raw.parameters,
     reasoning: raw.reasoning,
     confidence: raw.confidence,
+    origin: raw.origin,
+    test: raw.test,
     lane: raw.lane,
     p: raw.p,
     isMute: raw.is_mute,

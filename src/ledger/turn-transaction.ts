@@ -7,6 +7,7 @@ import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unr
 import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
 import { insertActions, type NewAction } from './insert-actions.ts'
 import { type LeaveWrites, lockAllowances, writeLeaves } from './leaves.ts'
+import { type NewLesson, writeLessons } from './lessons.ts'
 import {
   insertNotices,
   type NewNotice,
@@ -15,9 +16,11 @@ import {
   type StoredNotice,
   settleNotices,
 } from './notices.ts'
-import { loadPeople, type PeopleWrites, writePeople } from './people.ts'
+import { insertPassed, loadPeople, type PassedRow, type PeopleWrites, writePeople } from './people.ts'
 import type { PersonKey } from './person-key.ts'
 import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
+import { addSpending, lockSpending } from './spending.ts'
+import type { BudgetAsk, Spend } from './spending-key.ts'
 import { DEADLINE_LANE, SLEEP_LANE } from './timers.ts'
 import { inTransaction, isBadData } from './transaction.ts'
 import { type Transition, writeTransitions } from './transitions.ts'
@@ -42,11 +45,15 @@ export interface ActionWrites {
   /** What endpoints are told of the transitions. */
   notifications: readonly NewAction[]
   notices: readonly NewNotice[]
+  /** What the actors of their users are told of them. */
+  reports: readonly PassedRow[]
 }
 
 export interface EventWrites extends PeopleWrites {
   actions: readonly NewAction[]
   decisions: readonly NewDecision[]
+  spends: readonly Spend[]
+  lessons: readonly NewLesson[]
   marks: readonly Mark[]
 }
 
@@ -142,6 +149,7 @@ export class TurnTransaction {
     // With the transition or not at all: what is told is what happened, and all of it.
     await insertActions(this.client, decided.notifications)
     await insertNotices(this.client, decided.notices)
+    await insertPassed(this.client, decided.reports)
     await insertDeadLetters(this.client, decided.broken)
     await markApplied(this.client, decided.applied)
   }
@@ -149,8 +157,14 @@ export class TurnTransaction {
   async writeEvents(decided: EventWrites): Promise<void> {
     await insertActions(this.client, decided.actions)
     await insertDecisions(this.client, decided.decisions)
+    await addSpending(this.client, decided.spends)
+    await writeLessons(this.client, decided.lessons)
     await writePeople(this.client, decided)
     await moveMarks(this.client, decided.marks)
+  }
+
+  budgets(asks: readonly BudgetAsk[]): Promise<Map<string, number>> {
+    return lockSpending(this.client, asks)
   }
 
   /** Writes transitions and their history; returns the ids written, fewer where a version was not what was expected. */

@@ -24,6 +24,8 @@ export interface RegisteredType {
   /** How what is sent looks; src/dispatch/request.ts has them. */
   form: 'action' | 'notification'
   domain: string | null
+  /** What one action costs by its type; null: that is not said. */
+  estimatedCostUsd: number | null
   active: boolean
   url: string
   secret: string
@@ -74,11 +76,12 @@ interface RawType {
   rate_limit: { limit: number; per: string } | null
   resend: 'always' | 'never'
   awaits_outcome: boolean
+  estimated_cost_usd: string | null
   changed: string
 }
 
 const COLUMNS = `id, tenant, name, provider, channel, domain, active, parameters_schema, delivery_webhook, secret, retry_policy,
-  timeout, expires_after, max_in_flight, rate_limit, resend, awaits_outcome, updated_at::text as changed`
+  timeout, expires_after, max_in_flight, rate_limit, resend, awaits_outcome, estimated_cost_usd, updated_at::text as changed`
 
 /** The action types in use by this process, kept fresh while it runs. */
 export class TypeRegistry extends Followed {
@@ -175,6 +178,7 @@ export class TypeRegistry extends Followed {
       heedsUser: true,
       form: 'action',
       domain: row.domain,
+      estimatedCostUsd: row.estimated_cost_usd === null ? null : Number(row.estimated_cost_usd),
       active: row.active,
       url: row.delivery_webhook,
       secret: this.#options.openSecret(row.secret),

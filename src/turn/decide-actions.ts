@@ -7,8 +7,10 @@ import {
 } from '../../actors/action.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
 import type { DueFact } from '../ledger/facts-waiting.ts'
+import type { PassedRow } from '../ledger/people.ts'
 import type { TakenStep, Transition } from '../ledger/transitions.ts'
 import type { Loaded, Subject } from './load.ts'
+import { reportOf } from './report.ts'
 import { type Listeners, type Telling, tellTransition } from './tell.ts'
 
 /** What a turn decided about actions; pure values, nothing of it has happened yet. */
@@ -20,11 +22,14 @@ export interface Decided extends Telling {
   waiting: string[]
   /** Actions about which deciding threw, and why. */
   broken: DeadLetter[]
+  /** What came of actions that rules made, for the actors of their users. */
+  reports: PassedRow[]
 }
 
 /** The turn's clock in ms, chance from 0 up to 1, another one for each message, and who is told of what happens. */
 export interface TurnMoment extends Listeners {
   now: number
+  partitions: number
   chance(): number
 }
 
@@ -34,6 +39,7 @@ export const nothingDecided = (): Decided => ({
   applied: [],
   waiting: [],
   broken: [],
+  reports: [],
   notifications: [],
   notices: [],
 })
@@ -62,6 +68,8 @@ export function decideActions(loaded: Pick<Loaded, 'subjects' | 'strayFacts'>, m
 function keep(decided: Decided, subject: Subject, transition: Transition | null, moment: TurnMoment): void {
   if (transition === null) return
   decided.transitions.push(transition)
+  const report = reportOf(subject, transition, moment)
+  if (report !== null) decided.reports.push(report)
   tellTransition(decided, subject, transition, moment, moment.now)
 }
 

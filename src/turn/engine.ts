@@ -12,7 +12,7 @@ import type { Held, HeldAction } from './held.ts'
 import type { LostResults } from './lost-results.ts'
 import type { OneByOne } from './one-by-one.ts'
 import type { Ownership } from './ownership.ts'
-import type { EngineLedger, Sender, TenantsInUse, TypesInUse } from './ports.ts'
+import type { EngineLedger, LessonsInUse, Sender, TenantsInUse, TypesInUse } from './ports.ts'
 
 /** What a worker is given. */
 export interface Parts {
@@ -22,6 +22,8 @@ export interface Parts {
   tenants: TenantsInUse
   /** The rules as they are now; every turn goes by one version. */
   latestRules(): RuleShelf
+  /** What outcomes have taught. */
+  lessons: LessonsInUse
   client: Sender
   nudger: Nudger
   log: Log

@@ -1,6 +1,8 @@
 import { type Heard, hear, type Said } from '../../actors/people.ts'
 import { FREE } from '../../actors/permissions.ts'
 import type { Person } from '../../actors/person.ts'
+import type { Report } from '../../actors/report.ts'
+import type { Offer } from '../../actors/standing.ts'
 import type { Clock } from '../clock.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import type { NewErasure, PassedRow, PersonWrite } from '../ledger/people.ts'
@@ -21,8 +23,19 @@ export interface Hearing {
   partitions: number
 }
 
+/** What follows of a row in its own turn: an event is to be decided on, a report to be learnt from. */
+export type Consequence = ToldEvent | ToldReport
+
+/** What came of something that was decided; the offer that it was, where it is remembered. */
+export interface ToldReport {
+  kind: 'report'
+  report: Report
+  offer: Offer | null
+}
+
 /** An event that a person was told of and that is to be decided on; `id` is that under which it first came in. */
 export interface ToldEvent {
+  kind: 'event'
   id: string
   userId: string
   type: string
@@ -44,32 +57,30 @@ export const keyOf = ({ tenant, test, userId, kind, data }: StoredEvent): Person
 })
 
 /** The type of the event that a row tells of, its own or that of the one it passes on. */
-export const typeHeard = ({ kind, type, data }: StoredEvent): string =>
+export const typeHeard = ({ kind, type, data }: Pick<StoredEvent, 'kind' | 'type' | 'data'>): string =>
   kind === 'pass' ? (data.row as { type: string }).type : type
 
-/** Tells a person what a row says; gives the event that is to be decided on, null where there is none. */
-export function hearEvent(row: StoredEvent, draft: PeopleDraft, hearing: Hearing): ToldEvent | null {
+/** Tells a person what a row says; gives what follows from it, null where that is nothing. */
+export function hearEvent(row: StoredEvent, draft: PeopleDraft, hearing: Hearing): Consequence | null {
   const key = keyOf(row)
   const name = personKey(key)
   const { id, said } = unwrapped(row)
   const known = draft.known.get(name)
   const heard = hear(key.id, known, said)
-  const keep = (person: Person | null) => {
-    const earlier = draft.writes.get(name)
-    const isPermissionChanged =
-      (earlier?.isPermissionChanged ?? false) ||
-      (known?.permissions ?? FREE) !== (person?.permissions ?? FREE)
-    const areTraitsChanged = (earlier?.areTraitsChanged ?? false) || known?.traits !== person?.traits
-    draft.writes.set(name, { ...key, p: row.p, person, isPermissionChanged, areTraitsChanged })
-    if (person === null) draft.known.delete(name)
-    else draft.known.set(name, person)
-  }
+  const keep = (person: Person | null) => keepPerson(draft, { ...key, p: row.p }, person)
   switch (heard.kind) {
     case 'told': {
       keep(heard.person)
       const { before, person } = heard
       const { type, data, time } = said
-      return said.kind === 'event' ? { id, userId: key.id, type, data, time, before, person } : null
+      return said.kind === 'event'
+        ? { kind: 'event', id, userId: key.id, type, data, time, before, person }
+        : null
+    }
+    case 'reported': {
+      const { person, report, offer } = heard
+      if (person !== null) keep(person)
+      return { kind: 'report', report, offer }
     }
     case 'joined':
       keep(heard.person)
@@ -90,6 +101,24 @@ export function hearEvent(row: StoredEvent, draft: PeopleDraft, hearing: Hearing
     default:
       return heard satisfies never
   }
+}
+
+/** Takes down what a person is by now; null: there is nobody any more. */
+export function keepPerson(draft: PeopleDraft, key: PersonKey & { p: number }, person: Person | null): void {
+  const name = personKey(key)
+  const known = draft.known.get(name)
+  const earlier = draft.writes.get(name)
+  draft.writes.set(name, {
+    ...key,
+    person,
+    isPermissionChanged:
+      (earlier?.isPermissionChanged ?? false) ||
+      (known?.permissions ?? FREE) !== (person?.permissions ?? FREE),
+    areTraitsChanged: (earlier?.areTraitsChanged ?? false) || known?.traits !== person?.traits,
+    dueBefore: earlier === undefined ? (known?.dueAt ?? null) : earlier.dueBefore,
+  })
+  if (person === null) draft.known.delete(name)
+  else draft.known.set(name, person)
 }
 
 /** What a row says, taken out of what it was passed on in. */

@@ -3,6 +3,7 @@ import type { Fence } from '../ledger/turn-transaction.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
 import {
+  budgetsFor,
   gather,
   type Loaded,
   loadAllowances,
@@ -48,5 +49,6 @@ export async function loadAlone(
     moreNotices: false,
     types: suspect.isCondemned ? new Map() : await typesFor(engine, events),
     inShadow: shadowOf(engine, events),
+    spent: suspect.isCondemned ? new Map() : await budgetsFor(engine, tx, events),
   }
 }

@@ -5,6 +5,7 @@ import type { DueFact } from '../ledger/facts-waiting.ts'
 import type { StoredNotice } from '../ledger/notices.ts'
 import { personKey } from '../ledger/person-key.ts'
 import type { ActionRow } from '../ledger/rows.ts'
+import { type BudgetAsk, spendingKey } from '../ledger/spending-key.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Result } from './agenda.ts'
 import type { Asking } from './decide-leave.ts'
@@ -55,6 +56,8 @@ export interface Loaded {
   moreNotices: boolean
   /** Tenants of these events for which is decided without sending. */
   inShadow: Set<string>
+  /** What was spent of the budgets that these events may draw on, by their `spendingKey`. */
+  spent: Map<string, number>
 }
 
 /** Reads what a turn decides on; rows that are held are not read again, since nobody else writes them. */
@@ -81,7 +84,23 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
     notices,
     moreNotices: notices.length >= NOTICES_A_TURN,
     inShadow: shadowOf(engine, events),
+    spent: await budgetsFor(engine, tx, events),
   }
+}
+
+/** What was spent of the budgets of all domains that these events ask. */
+export async function budgetsFor(engine: Engine, tx: TurnTx, events: readonly StoredEvent[]) {
+  const asks = new Map<string, BudgetAsk>()
+  for (const { tenant, test, ...event } of events) {
+    if (test) continue
+    for (const { document } of engine.rules.forTenant(tenant).askedBy(typeHeard(event))) {
+      const { domain, policy } = document
+      if (policy.budget === null) continue
+      const ask = { tenant, domain, days: policy.budget.days }
+      asks.set(spendingKey(ask), ask)
+    }
+  }
+  return tx.budgets([...asks.values()])
 }
 
 /** Makes sure that the documents are there of every tenant about whom something is decided. */
@@ -222,7 +241,7 @@ export async function peopleOf(tx: TurnTx, events: readonly StoredEvent[]): Prom
   return tx.people([...keys.values()])
 }
 
-/** The active types that the rules of these events may ask for. */
+/** The active types that the rules of these events may ask for; what was learnt about them is ready by then, too. */
 export async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
   const names = new Map<string, Set<string>>()
   for (const event of events) {
@@ -232,6 +251,7 @@ export async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
     names.set(event.tenant, wanted)
   }
   const types: Loaded['types'] = new Map()
+  await engine.lessons.ready([...names].flatMap(([tenant, wanted]) => (wanted.size > 0 ? [tenant] : [])))
   for (const [tenant, wanted] of names) {
     if (wanted.size > 0) types.set(tenant, await engine.registry.byNames(tenant, wanted))
   }

@@ -1,5 +1,6 @@
 import type { Allowance } from '../../actors/leave.ts'
 import type { Person } from '../../actors/person.ts'
+import type { DomainLessons } from '../decisions/lessons.ts'
 import type { SendCall, Target } from '../dispatch/client.ts'
 import type { OpenedBreaker, SharedBreaker } from '../ledger/breakers.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
@@ -15,6 +16,7 @@ import type { PersonKey } from '../ledger/person-key.ts'
 import type { RefusalChanges } from '../ledger/refusals.ts'
 import type { ActionRow } from '../ledger/rows.ts'
 import type { Sending } from '../ledger/sending.ts'
+import type { BudgetAsk } from '../ledger/spending-key.ts'
 import type { Suspect, SuspectAsk } from '../ledger/suspects.ts'
 import type { ActionWrites, EventWrites, Fence, TurnEnd } from '../ledger/turn-transaction.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
@@ -62,6 +64,8 @@ export interface TurnTx {
   people(keys: readonly PersonKey[]): Promise<Map<string, Person>>
   /** What these types use of their limits, locked until the turn ends; permits of `except` do not count. */
   allowances(types: readonly string[], except: readonly string[]): Promise<Map<string, Allowance>>
+  /** What was spent of these budgets, by their `spendingKey`, locked until the turn ends. */
+  budgets(asks: readonly BudgetAsk[]): Promise<Map<string, number>>
   /** What endpoints are still to be told of, oldest first. */
   notices(partitions: readonly number[], limit: number): Promise<StoredNotice[]>
   /** Takes what was told out of the notices, and inserts the notifications. */
@@ -147,6 +151,14 @@ export interface TypesInUse {
   followEndpoints(ms: number): Promise<void>
   /** Whether what is cached is known to be no older than `ms`. */
   isFresh(ms: number): boolean
+}
+
+/** What outcomes have taught, kept fresh beside the engine. */
+export interface LessonsInUse {
+  /** Makes sure that what these tenants have learnt is known, and no older than a second or so. */
+  ready(tenants: Iterable<string>): Promise<void>
+  /** As it was read last. */
+  of(tenant: string, domain: string): DomainLessons
 }
 
 /** Which tenants send, kept fresh beside the engine. */

@@ -82,6 +82,6 @@ function newWork(report: TurnReport): Nudge[] {
   for (const { p, lane, test, shadow } of made) {
     if (!test && !shadow) lanes.set(`${p} ${lane}`, { kind: 'lane', p, lane })
   }
-  const told = new Set(report.events.passed.map(({ p }) => p))
+  const told = new Set([...report.events.passed, ...report.actions.reports].map(({ p }) => p))
   return [...lanes.values(), ...[...told].map((p): Nudge => ({ kind: 'event', p }))]
 }

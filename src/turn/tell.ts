@@ -19,7 +19,7 @@ export interface Listeners {
   endpointsOf: TypesInUse['endpointsOf']
   /** An endpoint by its id, as far as this process knows it. */
   endpoint: TypesInUse['cached']
-  newId(prefix: 'ea'): string
+  newId(prefix: 'ea' | 'ev'): string
 }
 
 /** What a turn has to tell: notifications to insert, and what is told to more than a turn inserts. */

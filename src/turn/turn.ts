@@ -101,7 +101,8 @@ async function decideAndWrite(
   tx: TurnTx,
   { loaded, care, alone, fence }: Decidable,
 ): Promise<{ actions: Decided; events: EventsDecided }> {
-  const moment = { now: fence.now, chance: engine.clock.chance, ...listenersOf(engine) }
+  const { clock, partitions } = engine
+  const moment = { now: fence.now, chance: clock.chance, partitions, ...listenersOf(engine) }
   if (alone?.isCondemned === true) return condemn(tx, loaded, alone, moment)
   if (care === 'singly') return writeSingly(engine, tx, loaded, moment)
   const actions = decideActions(loaded, moment)

@@ -8,7 +8,14 @@ import {
   nothingDecided,
   type TurnMoment,
 } from './decide-actions.ts'
-import { type Deciding, decideEvents, decidingBy, type EventsDecided, noEvents } from './decide-events.ts'
+import {
+  type Deciding,
+  decideEvents,
+  decidingBy,
+  type EventsDecided,
+  noEvents,
+  spendOf,
+} from './decide-events.ts'
 import type { Engine } from './engine.ts'
 import type { Loaded, Subject } from './load.ts'
 import type { TurnTx } from './ports.ts'
@@ -18,7 +25,7 @@ import type { TurnTx } from './ports.ts'
  * cannot be written becomes a dead letter and the others go their way. Whatever else fails, fails the turn.
  */
 export async function writeSingly(
-  engine: Pick<Engine, 'rules' | 'clock' | 'partitions'>,
+  engine: Pick<Engine, 'rules' | 'clock' | 'partitions' | 'lessons'>,
   tx: TurnTx,
   loaded: Loaded,
   moment: TurnMoment,
@@ -39,6 +46,7 @@ function add(all: Decided, one: Decided): void {
   all.broken.push(...one.broken)
   all.notifications.push(...one.notifications)
   all.notices.push(...one.notices)
+  all.reports.push(...one.reports)
 }
 
 const aloneWith = (subject: Subject) => ({ subjects: [subject], strayFacts: [] })
@@ -91,6 +99,8 @@ async function writeEvent(
   if (refused === null) {
     events.actions.push(...decided.actions)
     events.passed.push(...decided.passed)
+    // What this one spent, the next ones cannot.
+    for (const spend of decided.spends) spendOf(loaded.spent, spend)
     // The next event of the same person begins with what this one came to.
     for (const write of decided.people) {
       if (write.person === null) loaded.people.delete(personKey(write))

@@ -102,7 +102,7 @@ for (const [name, make] of [
       expiresAt: null,
       expiresAfterMs: 60_000,
     })
-    const nothing = { broken: [], applied: [], notifications: [], notices: [] }
+    const nothing = { broken: [], reports: [], applied: [], notifications: [], notices: [] }
     const transition = async (n: number, nextAt: number, before?: ActionState): Promise<Transition> => {
       const state = before ?? (await under.state(id(n)))
       return { id: id(n), p: 1, lane: '7', before: state, ...retrying(state, nextAt) }
@@ -453,6 +453,7 @@ for (const [name, make] of [
         person: { ...unknownPerson(false), ...fields },
         isPermissionChanged: false,
         areTraitsChanged: true,
+        dueBefore: null,
       })
 
       it('are known under the ids that were asked with, also where they were joined to another', async () => {

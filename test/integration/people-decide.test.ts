@@ -10,6 +10,7 @@ const RULES = {
   rules: [
     {
       name: 'third-visit',
+      may_overlap: true,
       on: ['custom.visited'],
       when: {
         and: [

@@ -20,7 +20,7 @@ describe('recommend over HTTP', () => {
 
   const ask = (fields: Record<string, unknown> = {}) => here.call('POST', PATH, { ...asked, ...fields })
 
-  it('answers the example of the API page, with what is not known yet as null', async () => {
+  it('answers the example of the API page, with what scoring says of somebody who is new', async () => {
     const { status, body } = await ask()
     expect(status).to.equal(200)
     const { decision_id, ...answer } = body
@@ -43,10 +43,10 @@ describe('recommend over HTTP', () => {
         },
       ],
       user_context: {
-        lifecycle_stage: null,
-        activation_score: null,
-        engagement_score: null,
-        risk_level: null,
+        lifecycle_stage: 'unknown',
+        activation_score: 0,
+        engagement_score: 0,
+        risk_level: 'low',
       },
     })
   })

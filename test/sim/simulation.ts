@@ -1,3 +1,4 @@
+import { lessonsOf } from '../../src/decisions/lessons.ts'
 import { unpacked } from '../../src/dispatch/request.ts'
 import type { Log } from '../../src/log.ts'
 import type { Nudge } from '../../src/mailbox/nudge.ts'
@@ -157,6 +158,7 @@ export class Simulation {
       registry: REGISTRY,
       tenants: { sendingOf: () => 'on', isFresh: () => true },
       latestRules: () => RULES,
+      lessons: { ready: async () => undefined, of: (_, domain) => lessonsOf([])(domain) },
       client: this.#outside.sender(machine, () => worker.id),
       nudger: this.#redis.nudger((nudge) => {
         if (!worker.owns(nudge.p)) return false

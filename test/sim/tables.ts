@@ -71,6 +71,10 @@ export interface Tables {
   /** By their `personKey`. */
   people: Map<string, Person>
   deadLetters: Map<string, DeadLetter>
+  /** By tenant and domain, in USD. */
+  spending: Map<string, number>
+  /** By tenant, domain, rule, segment and partition: how many outcomes were learnt of. */
+  lessons: Map<string, number>
   /** By their sequence: what endpoints are still to be told of. */
   notices: Map<string, StoredNotice>
   workers: Map<string, { deadAt: number | null }>
@@ -96,6 +100,8 @@ export function emptyTables(partitions: number): Tables {
     decisions: new Map(),
     people: new Map(),
     deadLetters: new Map(),
+    spending: new Map(),
+    lessons: new Map(),
     notices: new Map(),
     workers: new Map(),
     beats: new Map(),

@@ -9,6 +9,7 @@ import type { StoredNotice } from '../../src/ledger/notices.ts'
 import type { PassedRow } from '../../src/ledger/people.ts'
 import { type PersonKey, personKey } from '../../src/ledger/person-key.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
+import { type BudgetAsk, spendingKey } from '../../src/ledger/spending-key.ts'
 import { DEADLINE_LANE } from '../../src/ledger/timers.ts'
 import { isBadData } from '../../src/ledger/transaction.ts'
 import type { Transition } from '../../src/ledger/transitions.ts'
@@ -156,7 +157,18 @@ export class TurnModel implements TurnTx {
     })
   }
 
-  async writeActions({ transitions, broken, applied, notifications, notices }: ActionWrites): Promise<void> {
+  budgets(asks: readonly BudgetAsk[]): Promise<Map<string, number>> {
+    if (asks.length === 0) return Promise.resolve(new Map())
+    const keys = asks.map(spendingKey)
+    const locks = [...keys].sort().map((key) => [`sp:${key}`, 'exclusive'] as const)
+    return this.#ask(
+      locks,
+      () => new Map(keys.map((key) => [key, this.#postgres.tables.spending.get(key) ?? 0])),
+    )
+  }
+
+  async writeActions(writes: ActionWrites): Promise<void> {
+    const { transitions, broken, applied, notifications, notices, reports } = writes
     if (transitions.length > 0)
       await this.#ask(
         transitions.map(({ id }) => [`a:${id}`, 'exclusive'] as const),
@@ -173,6 +185,7 @@ export class TurnModel implements TurnTx {
           }
         }),
       )
+    if (reports.length > 0) await this.#ask([], () => this.#later(() => this.#pass(reports)))
     await this.insertDeadLetters(broken)
     await this.markApplied(applied)
   }
@@ -197,7 +210,9 @@ export class TurnModel implements TurnTx {
     })
   }
 
-  async writeEvents({ actions, decisions, people, passed, marks }: EventWrites): Promise<void> {
+  async writeEvents(writes: EventWrites): Promise<void> {
+    const { actions, decisions, people, passed, marks } = writes
+    await this.#learn(writes)
     if (actions.length > 0)
       await this.#ask([], () => insertActions(this.#postgres, this.#transaction, actions))
     if (decisions.length > 0)
@@ -216,6 +231,20 @@ export class TurnModel implements TurnTx {
       )
     if (passed.length > 0) await this.#ask([], () => this.#later(() => this.#pass(passed)))
     await this.moveMarks(marks)
+  }
+
+  async #learn({ spends, lessons }: Pick<EventWrites, 'spends' | 'lessons'>): Promise<void> {
+    if (spends.length + lessons.length === 0) return
+    await this.#ask([], () =>
+      this.#later(() => {
+        const { tables } = this.#postgres
+        const add = (map: Map<string, number>, key: string, n: number) =>
+          map.set(key, (map.get(key) ?? 0) + n)
+        for (const spend of spends) add(tables.spending, spendingKey(spend), spend.usd)
+        for (const { tenant, domain, rule, segment, p, successes, failures } of lessons)
+          add(tables.lessons, [tenant, domain, rule, segment, p].join('|'), successes + failures)
+      }),
+    )
   }
 
   #pass(rows: readonly PassedRow[]): void {
@@ -437,6 +466,8 @@ export function insertActions(
       parameters: action.parameters,
       reasoning: action.reasoning,
       confidence: action.confidence,
+      origin: action.origin,
+      test: action.test,
       lane: action.lane,
       p: action.p,
       isMute: action.test || action.shadow,

@@ -1,5 +1,5 @@
 import { subscription } from '../../actors/event-types.ts'
-import type { RuleBook, RuleShelf } from '../../src/documents/rule-book.ts'
+import { bookOf, compileRuleDocument, type RuleBook, type RuleShelf } from '../../src/documents/rule-book.ts'
 import type { RegisteredEndpoint } from '../../src/ledger/endpoint-registry.ts'
 import type { RegisteredType } from '../../src/ledger/type-registry.ts'
 
@@ -45,6 +45,7 @@ function simulatedType(name: TypeName): RegisteredType {
     heedsUser: true,
     form: 'action',
     domain: null,
+    estimatedCostUsd: null,
     active: true,
     url: `http://${name}.example/actions`,
     secret: '00'.repeat(32),
@@ -98,23 +99,31 @@ export const ENDPOINTS: readonly RegisteredEndpoint[] = [
 ]
 
 /** Every event asks for one action. */
-const BOOK: RuleBook = {
-  documents: [],
-  forDomain: () => [],
-  forEvent: () => [
-    {
+const BOOK: RuleBook = bookOf([
+  compileRuleDocument({
+    file: 'simulated',
+    digest: '',
+    value: {
       domain: 'simulated',
-      name: 'always',
-      on: ['custom.simulated'],
-      action: 'told',
-      confidence: 0.5,
-      when: () => true,
-      parameters: () => ({}),
-      cooldownMs: 0,
-      mayOverlap: true,
-      reasoning: () => 'because',
+      rules: [
+        {
+          name: 'always',
+          on: ['custom.simulated'],
+          when: true,
+          action: 'told',
+          confidence: 0.5,
+          may_overlap: true,
+          reasoning: 'because',
+        },
+      ],
     },
-  ],
-}
+  }),
+])
 
-export const RULES: RuleShelf = { forTenant: () => BOOK }
+export const RULES: RuleShelf = {
+  ready: async () => undefined,
+  isReady: () => true,
+  forTenant: () => BOOK,
+  scoringOf: () => null,
+  mappingOf: () => null,
+}

@@ -19,6 +19,8 @@ const ROW: ActionRow = {
   parameters: '{}',
   reasoning: null,
   confidence: null,
+  origin: 'api',
+  test: false,
   lane: '7',
   p: 3,
   isMute: false,

@@ -18,6 +18,8 @@ const row = (id: string, p = 1, lane = '7') => ({
   parameters: '{}',
   reasoning: null,
   confidence: null,
+  origin: 'api',
+  test: false,
   lane,
   p,
   isMute: false,

@@ -15,12 +15,14 @@ const tx = {
   factsOf: async () => [{ seq: '1', p: 5, actionId: 'ea_1', kind: 'outcome', n: 0, body: {} }],
   events: async () => [{ id: 'ev_1', p: 5, tenant: 't', isReady: true }],
   people: async () => new Map(),
+  budgets: async () => new Map(),
 } as unknown as TurnTx
 const engine = () =>
   ({
     held: new Held(),
     registry: { byIds: async () => new Map() },
-    rules: { ready: async () => undefined, forTenant: () => ({ forEvent: () => [] }) },
+    rules: { ready: async () => undefined, forTenant: () => ({ forEvent: () => [], askedBy: () => [] }) },
+    lessons: { ready: async () => undefined },
     tenants: { sendingOf: () => 'on' },
   }) as unknown as Engine
 const work: OwnWork = { results: [], asks: [], facts: [], events: [], isTick: false, partitions: [] }

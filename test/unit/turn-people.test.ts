@@ -3,7 +3,7 @@ import { type Person, unknownPerson } from '../../actors/person.ts'
 import type { StoredEvent } from '../../src/ledger/events-unread.ts'
 import { personKey } from '../../src/ledger/person-key.ts'
 import { partitionOfUser } from '../../src/ledger/placement.ts'
-import { hearEvent, keyOf, peopleDraft, typeHeard } from '../../src/turn/hear-events.ts'
+import { hearEvent, keyOf, peopleDraft, type ToldEvent, typeHeard } from '../../src/turn/hear-events.ts'
 import { peopleOf } from '../../src/turn/load.ts'
 import type { TurnTx } from '../../src/turn/ports.ts'
 
@@ -37,6 +37,15 @@ const joinRow = (previousId: string, userId: string) =>
 const known = (id: string, person: Partial<Person>) =>
   new Map([[key(id), { ...unknownPerson(false), ...person }]])
 
+/** What is to be decided on of a row. */
+function toldOf(
+  ...[event, draft]: [Parameters<typeof hearEvent>[0], Parameters<typeof hearEvent>[1]]
+): ToldEvent {
+  const told = hearEvent(event, draft, hearing)
+  if (told?.kind !== 'event') throw new Error('nothing is to be decided')
+  return told
+}
+
 describe('people in a turn', () => {
   it('are not asked for where there are no events, and once each where there are', async () => {
     const asked: string[][] = []
@@ -54,8 +63,8 @@ describe('people in a turn', () => {
 
   it('are told of each event after the one before, and written once', () => {
     const draft = peopleDraft(new Map())
-    const [first, second] = [hearEvent(row('a'), draft, hearing), hearEvent(row('a'), draft, hearing)]
-    expect([first!.person.events, second!.before.events, second!.person.events]).to.deep.equal([1, 1, 2])
+    const [first, second] = [toldOf(row('a'), draft), toldOf(row('a'), draft)]
+    expect([first.person.events, second.before.events, second.person.events]).to.deep.equal([1, 1, 2])
     expect([...draft.writes.values()].map(({ person }) => person!.events)).to.deep.equal([2])
   })
 
@@ -84,9 +93,9 @@ describe('people in a turn', () => {
     hearEvent(row('u', { ...merge!, data: JSON.parse(JSON.stringify(merge!.data)) }), theirs, hearing)
     const passed = row('u', { ...pass!, data: JSON.parse(JSON.stringify(pass!.data)) })
     expect(typeHeard(passed)).to.equal('bought')
-    const told = hearEvent(passed, theirs, hearing)
+    const told = toldOf(passed, theirs)
     expect(told).to.deep.include({ id: late.id, userId: 'u', type: 'bought', data: { n: 1 } })
-    expect(told!.person.events).to.equal(6)
+    expect(told.person.events).to.equal(6)
   })
 
   it('who are erased go with their row, and the one who comes back in the same turn is somebody new', () => {

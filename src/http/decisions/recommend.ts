@@ -1,12 +1,16 @@
 import Type from 'typebox'
 import { seenByRules, unknownPerson } from '../../../actors/person.ts'
-import { decide, userContext } from '../../decisions/decide.ts'
-import { fullBudget } from '../../documents/evaluate.ts'
-import type { RuleBook } from '../../documents/rule-book.ts'
+import { inputsOf } from '../../../actors/tenant.ts'
+import { pick } from '../../decisions/pick.ts'
+import { scoresOf } from '../../decisions/scores.ts'
+import { randomFrom } from '../../decisions/share.ts'
+import type { RuleBook, RuleDocument } from '../../documents/rule-book.ts'
 import { VolleyError } from '../../errors.ts'
 import { isId, newId } from '../../ids.ts'
 import { insertDecisions, readDecision } from '../../ledger/decisions.ts'
 import { readCurrent } from '../../ledger/read-people.ts'
+import { readSpending } from '../../ledger/spending.ts'
+import { spendingKey } from '../../ledger/spending-key.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { UserId } from '../external/new-action.ts'
 import { route } from '../route.ts'
@@ -61,49 +65,77 @@ export const postRecommend = route({
   async handler({ body, caller, deps }) {
     await deps.rules.ready([caller.tenant])
     const rules = deps.rules.forTenant(caller.tenant)
-    const domain = domainOf(body.domain, rules)
-    const user = userContext()
+    const document = documentOf(body.domain, rules)
+    const { domain } = document
+    const id = newId('de')
     const now = Date.now()
+    const asked = { tenant: caller.tenant, test: caller.mode === 'test', id: body.user_id }
+    const person = (await readCurrent(deps.ledger.pool, asked)) ?? unknownPerson(false)
+    const seen = { ...seenByRules(person, now) }
+    const scores = scoresOf(deps.rules.latest().scoringOf(caller.tenant), seen, now)
     const data = {
       event: null,
-      user: { id: body.user_id, ...user, ...(await seen(deps, caller, body.user_id, now)) },
+      user: { id: body.user_id, ...scores, ...seen },
       context: body.context ?? {},
       now: new Date(now).toISOString(),
     }
-    const decided = decide(rules.forDomain(domain), data, body.available_actions ?? null, fullBudget)
-    const { recommendation, alternatives, considered } = decided
+    const picked = pick(document, document.rules, data, {
+      now,
+      standing: person.standing,
+      ...(await knownTo(deps, caller, document)),
+      strategy: 'best',
+      random: randomFrom(id),
+      available: body.available_actions ?? null,
+      takesUnknown: true,
+    })
+    const { recommendation, alternatives, considered } = picked
     const answer = {
       user_id: body.user_id,
       domain,
       recommendation: recommendation === null ? null : offer(recommendation),
       alternatives: alternatives.map(offer),
-      user_context: user,
-      decision_id: newId('de'),
+      user_context: scores,
+      decision_id: id,
       ...(recommendation === null
         ? { reasons: considered.map(({ rule, said, error }) => `${rule}: ${error ?? said}`) }
         : {}),
     }
     await insertDecisions(deps.ledger.pool, [
       {
-        id: answer.decision_id,
+        id,
         tenant: caller.tenant,
         userId: body.user_id,
         domain,
         eventId: null,
-        body: { ...decided, context: data.context, test: caller.mode === 'test' },
+        body: {
+          ...picked,
+          domain,
+          document: { file: document.file, digest: document.digest, version: document.version },
+          user_context: scores,
+          inputs: inputsOf(data),
+          test: asked.test,
+        },
         actionId: null,
-        test: caller.mode === 'test',
+        test: asked.test,
       },
     ])
     return { status: 200, body: answer }
   },
 })
 
-/** What is known of the user, or of whoever the id was joined to. */
-async function seen(deps: WebDeps, caller: Caller, id: string, now: number) {
-  const asked = { tenant: caller.tenant, test: caller.mode === 'test', id }
-  const known = await readCurrent(deps.ledger.pool, asked)
-  return seenByRules(known ?? unknownPerson(false), now)
+/** What is known of the types that a document may offer, what was learnt of it, and what it may still spend. */
+async function knownTo(deps: WebDeps, { tenant }: Caller, { domain, rules, policy }: RuleDocument) {
+  const [types, spent] = await Promise.all([
+    deps.registry.byNames(
+      tenant,
+      rules.map(({ action }) => action),
+    ),
+    policy.budget === null ? null : readSpending(deps.ledger.pool, [{ tenant, domain, ...policy.budget }]),
+    deps.lessons.ready([tenant]),
+  ])
+  const leftUsd =
+    policy.budget === null ? null : policy.budget.maxUsd - (spent?.get(spendingKey({ tenant, domain })) ?? 0)
+  return { types, leftUsd, lessons: deps.lessons.of(tenant, domain) }
 }
 
 export const getDecision = route({
@@ -158,16 +190,13 @@ const offer = ({ action, parameters, confidence, reasoning }: Offered) => ({
   reasoning,
 })
 
-function domainOf(asked: string | undefined, rules: RuleBook): string {
-  const known = rules.documents.map((document) => document.domain)
-  if (asked === undefined && known.length === 1) return known[0]!
-  if (asked !== undefined && known.includes(asked)) return asked
+function documentOf(asked: string | undefined, { documents }: RuleBook): RuleDocument {
+  const [first] = documents
+  if (asked === undefined && first !== undefined && documents.length === 1) return first
+  const found = documents.find(({ domain }) => domain === asked)
+  if (found !== undefined) return found
+  const known = documents.map(({ domain }) => JSON.stringify(domain)).join(', ')
   throw new VolleyError('invalid_body', undefined, {
-    details: [
-      {
-        path: '/domain',
-        message: `must be one of ${known.map((domain) => JSON.stringify(domain)).join(', ')}`,
-      },
-    ],
+    details: [{ path: '/domain', message: `must be one of ${known}` }],
   })
 }

@@ -1,7 +1,10 @@
 import Type, { type Static } from 'typebox'
 import { hear, type Said } from '../../../actors/people.ts'
 import { type Person, seenAtEvent, unknownPerson } from '../../../actors/person.ts'
-import { decideEvent } from '../../../actors/tenant.ts'
+import { decideOccasion } from '../../../actors/tenant.ts'
+import { scoresOf } from '../../decisions/scores.ts'
+import { randomFrom } from '../../decisions/share.ts'
+import { newId } from '../../ids.ts'
 import type { NewEvent } from '../../ledger/accept-events.ts'
 import { loadPeople } from '../../ledger/people.ts'
 import { personKey } from '../../ledger/person-key.ts'
@@ -70,6 +73,7 @@ export async function wouldDecide(
   if (asked.size === 0) return []
   const names = [...asked].flatMap(({ type }) => rules.forEvent(type).map(({ action }) => action))
   const types = await deps.registry.byNames(tenant, names)
+  await deps.lessons.ready([tenant])
   const people = new Map(known)
   const now = Date.now()
   return rows.flatMap((row) => {
@@ -78,7 +82,25 @@ export async function wouldDecide(
     const data = JSON.parse(row.data) as Record<string, unknown>
     const event = { id: row.id, userId: told.id, type: row.type, data, time: row.time ?? now }
     const user = { ...seenAtEvent({ ...told, time: event.time }) }
-    return decideEvent({ event, user, rules: rules.forEvent(row.type), types }).map(({ decision }) => ({
+    const occasion = { userId: told.id, event, trigger: null, time: event.time }
+    const situation = {
+      tenant,
+      user,
+      standing: told.person.standing,
+      timezone: told.person.timezone,
+      scores: scoresOf(deps.rules.latest().scoringOf(tenant), user, event.time),
+      now,
+    }
+    const { made } = decideOccasion(occasion, situation, {
+      asked: rules.askedBy(row.type),
+      types,
+      lessonsOf: (domain) => deps.lessons.of(tenant, domain),
+      // A test key spends nothing.
+      leftUsd: () => null,
+      newId,
+      randomOf: randomFrom,
+    })
+    return made.map(({ decision }) => ({
       event: row.type,
       user_id: told.id,
       domain: decision.domain,
@@ -121,6 +143,7 @@ function tell(people: Map<string, Person>, id: string, said: Said): Told | null 
     case 'gone':
       people.set(id, unknownPerson(true))
       return null
+    case 'reported':
     case 'ignored':
       return null
     default:

@@ -1,8 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { type Person, seenByRules, unknownPerson } from '../../../actors/person.ts'
 import { compiledRules } from '../../decisions/check-own.ts'
-import { userContext } from '../../decisions/decide.ts'
 import { type PreviewEvent, preview, type Reach } from '../../decisions/preview.ts'
+import { scoresOf } from '../../decisions/scores.ts'
 import { bookOf } from '../../documents/rule-book.ts'
 import { VolleyError } from '../../errors.ts'
 import { estimatedCosts } from '../../ledger/estimated-costs.ts'
@@ -134,7 +134,7 @@ async function recentEvents(
 
 /** The events with what is known of their users; whoever was joined to another is followed there. */
 async function asSeen(
-  { ledger }: WebDeps,
+  { ledger, rules }: WebDeps,
   tenant: string,
   events: readonly ListedEvent[],
 ): Promise<PreviewEvent[]> {
@@ -148,16 +148,17 @@ async function asSeen(
       (id) => !known.has(id),
     )
   }
+  const scoring = rules.latest().scoringOf(tenant)
   return events.map(({ id, type, userId: told, data, time }) => {
     const userId = currentId(known, told)
-    const user = seenByRules(known.get(userId) ?? unknownPerson(false), time)
+    const user = { ...seenByRules(known.get(userId) ?? unknownPerson(false), time) }
     const now = new Date(time).toISOString()
     const event = { id, type, user_id: userId, data, time: now }
     return {
       id,
       type,
       userId,
-      data: { event, user: { id: userId, ...userContext(), ...user }, context: {}, now },
+      data: { event, user: { id: userId, ...scoresOf(scoring, user, time), ...user }, context: {}, now },
     }
   })
 }

@@ -1,0 +1,79 @@
+/**
+ * Where a person stands in the loop: what was offered of late and what of it is still open. Pure, like all actors; times
+ * are ms since the epoch.
+ */
+
+/** Something that was decided for a person. */
+export interface Offer {
+  /** `<domain>/<name>` of the rule. */
+  rule: string
+  /** Name of the action type. */
+  action: string
+  at: number
+  /** Id of the action that was made of it, until that ends; null: it has, or nothing was sent. */
+  open: string | null
+  /** The users of whom this was learnt; empty where a document knows no segments. */
+  segment: string
+}
+
+/** A decision that an outcome asked for. */
+export interface Ask {
+  domain: string
+  at: number
+}
+
+export interface Standing {
+  /** In the order in which they were made. */
+  offers: readonly Offer[]
+  /** By trigger: of what it was told last, so that it fires once for that. */
+  fired: { readonly [trigger: string]: number }
+  asks: readonly Ask[]
+}
+
+export const NO_STANDING: Standing = { offers: [], fired: {}, asks: [] }
+
+/** Nothing longer ago is asked for by a rule. */
+const KEPT_MS = 366 * 86_400_000
+/** Most offers of a person that are remembered; those that are open go last. */
+const OFFERS_MAX = 100
+const ASKS_MAX = 10
+
+/** With one more offer. */
+export function withOffer(standing: Standing, offer: Offer): Standing {
+  return { ...standing, offers: bounded([...standing.offers, offer], offer.at) }
+}
+
+function bounded(offers: readonly Offer[], now: number): readonly Offer[] {
+  const young = offers.filter(({ at, open }) => open !== null || at > now - KEPT_MS)
+  const excess = young.length - OFFERS_MAX
+  if (excess <= 0) return young
+  const closed = young.filter(({ open }) => open === null).slice(0, excess)
+  const going = new Set(closed.length > 0 ? closed : young.slice(0, excess))
+  return young.filter((offer) => !going.has(offer))
+}
+
+/** After the action of an offer has ended; the offer too, null where it is not remembered. */
+export function withoutOpen(standing: Standing, action: string): { standing: Standing; offer: Offer | null } {
+  const offer = standing.offers.find(({ open }) => open === action) ?? null
+  if (offer === null) return { standing, offer }
+  const offers = standing.offers.map((each) => (each === offer ? { ...each, open: null } : each))
+  return { standing: { ...standing, offers }, offer }
+}
+
+/** With a decision asked for; the earliest ones stay where there are too many. */
+export function withAsk(standing: Standing, ask: Ask): Standing {
+  const asks = [...standing.asks, ask].sort((a, b) => a.at - b.at).slice(0, ASKS_MAX)
+  return { ...standing, asks }
+}
+
+/** What two people were offered who are one. */
+export function mergedStanding(a: Standing, b: Standing): Standing {
+  if (b === NO_STANDING) return a
+  if (a === NO_STANDING) return b
+  const offers = [...a.offers, ...b.offers].sort((one, other) => one.at - other.at)
+  const fired = new Map(Object.entries(a.fired))
+  for (const [trigger, of] of Object.entries(b.fired))
+    fired.set(trigger, Math.max(fired.get(trigger) ?? of, of))
+  const asks = [...a.asks, ...b.asks].sort((one, other) => one.at - other.at).slice(0, ASKS_MAX)
+  return { offers: bounded(offers, offers.at(-1)?.at ?? 0), fired: Object.fromEntries(fired), asks }
+}

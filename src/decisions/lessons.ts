@@ -1,0 +1,68 @@
+import { type Budget, type Logic, LogicError } from '../documents/evaluate.ts'
+import { added, forgotten, type Learned } from './posterior.ts'
+
+/** A share of what was learnt; numbers are as of `at` in ms, and count half after each half-life. */
+export interface LearnedShare extends Learned {
+  domain: string
+  rule: string
+  segment: string
+  halfLifeMs: number
+}
+
+/** What was learnt about one domain of a tenant. */
+export interface DomainLessons {
+  /** Of a rule at `now`, from all users to those of one segment: each of the pools is a part of the one before. */
+  pools(rule: string, segment: string, now: number): Learned[]
+  /** Whether one more segment can be told apart, or this one is already. */
+  hasRoomFor(segment: string): boolean
+}
+
+const NOTHING: DomainLessons = { pools: () => [], hasRoomFor: () => true }
+
+/** More users than this cannot be told apart: what comes beyond is learnt of all. */
+const SEGMENTS_MAX = 200
+const SEGMENT_CHARACTERS_MAX = 64
+
+/** The lessons of a tenant, by domain. */
+export function lessonsOf(shares: readonly LearnedShare[]): (domain: string) => DomainLessons {
+  const byDomain = Map.groupBy(shares, ({ domain }) => domain)
+  const made = new Map([...byDomain].map(([domain, own]) => [domain, domainLessons(own)]))
+  return (domain) => made.get(domain) ?? NOTHING
+}
+
+function domainLessons(shares: readonly LearnedShare[]): DomainLessons {
+  const byRule = Map.groupBy(shares, ({ rule }) => rule)
+  const segments = new Set(shares.map(({ segment }) => segment))
+  const total = (of: readonly LearnedShare[], now: number): Learned =>
+    of
+      .map((share): Learned => forgotten(share, now, share.halfLifeMs))
+      .reduce(added, { successes: 0, failures: 0, rejected: 0, unanswered: 0, at: now })
+  return {
+    pools(rule, segment, now) {
+      const all = byRule.get(rule)
+      if (all === undefined) return []
+      const own = all.filter((share) => share.segment === segment)
+      return own.length === all.length ? [total(all, now)] : [total(all, now), total(own, now)]
+    },
+    hasRoomFor: (segment) => segments.has(segment) || segments.size < SEGMENTS_MAX,
+  }
+}
+
+/** The segment of a user; empty where a document tells none apart, or what it says of this one is no text. */
+export function segmentOf(
+  logic: Logic | null,
+  data: unknown,
+  lessons: Pick<DomainLessons, 'hasRoomFor'>,
+  budget: Budget,
+): string {
+  if (logic === null) return ''
+  try {
+    const said = logic(data, budget)
+    const text = typeof said === 'number' || typeof said === 'boolean' ? String(said) : said
+    const isOne = typeof text === 'string' && text.length <= SEGMENT_CHARACTERS_MAX
+    return isOne && lessons.hasRoomFor(text) ? text : ''
+  } catch (error) {
+    if (error instanceof LogicError) return ''
+    throw error
+  }
+}
