@@ -26,10 +26,21 @@ const ALLOWED: Record<string, readonly string[]> = {
   http: ['actors', 'connectors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   local: ['documents', 'ledger', 'mailbox', '*'],
   demo: ['local', '*'],
-  command: ['actors', 'connectors', 'decisions', 'documents', 'ledger', '*'],
+  command: [
+    'actors',
+    'connectors',
+    'decisions',
+    'documents',
+    'ledger',
+    'http',
+    'local',
+    'demo',
+    'src/app.ts',
+    '*',
+  ],
   'mikro-orm.config.ts': ['ledger', '*'],
   'src/app.ts': ['dispatch', 'documents', 'http', 'ledger', 'mailbox', 'turn', 'upkeep', '*'],
-  'src/main.ts': ['command', 'connectors', 'documents', 'demo', 'http', 'ledger', 'local', 'src/app.ts', '*'],
+  'src/main.ts': ['command', '*'],
 }
 
 /** Packages that belong to one room alone. */
@@ -43,7 +54,7 @@ const OWNED: Record<string, RegExp> = {
   koa: /^http$/,
   '@koa/router': /^http$/,
   'json-logic-js': /^documents$/,
-  commander: /^src\/main\.ts$/,
+  commander: /^(command|src\/main\.ts)$/,
 }
 
 /** Files of the ledger's room that hold values and rules and reach no server. */
