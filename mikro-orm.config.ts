@@ -27,6 +27,7 @@ import { Migration20261122120000_held_by_operator } from './src/ledger/migration
 import { Migration20261122130000_endpoint_filters } from './src/ledger/migrations/Migration20261122130000_endpoint_filters.ts'
 import { Migration20261122140000_loop } from './src/ledger/migrations/Migration20261122140000_loop.ts'
 import { Migration20261122300000_replays } from './src/ledger/migrations/Migration20261122300000_replays.ts'
+import { Migration20261122301000_pull } from './src/ledger/migrations/Migration20261122301000_pull.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -61,6 +62,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261122130000_endpoint_filters,
         Migration20261122140000_loop,
         Migration20261122300000_replays,
+        Migration20261122301000_pull,
       ],
       snapshot: false,
       silent: true,

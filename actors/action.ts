@@ -76,6 +76,8 @@ export type Message =
   | { kind: 'result'; attempt: number; result: AttemptResult }
   | { kind: 'outcome'; status: OutcomeStatus; result: unknown }
   | { kind: 'cancel' }
+  /** Its receiver came for it and has it. */
+  | { kind: 'pulled' }
   | { kind: 'retry' }
   | { kind: 'deadline' }
   /** An earlier owner said that it would begin a POST, and its result will not come any more. */
@@ -116,6 +118,7 @@ export const ARROWS: readonly Arrow[] = [
     needsNoOutcome: true,
     to: ['completed', 'failed'],
   },
+  { on: 'pulled', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['dispatched', 'completed'] },
   { on: 'cancel', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['failed'] },
   { on: 'withheld', from: ['pending', 'retrying'], needsNoOutcome: false, to: ['failed'] },
   { on: 'retry', from: ['failed', 'expired'], needsNoOutcome: true, to: ['retrying'] },
@@ -164,6 +167,8 @@ export function decide(state: ActionState, message: Message, terms: Terms, momen
         : attemptFailed(state, message.attempt, message.result, terms, moment)
     case 'outcome':
       return reported(state, { status: message.status, result: message.result, at: moment.now })
+    case 'pulled':
+      return changed(received(state, terms))
     case 'cancel':
       return changed(ended(state, 'failed', 'cancelled'))
     case 'retry':
@@ -198,9 +203,12 @@ function refusal(state: ActionState, message: Message): Decision {
 
 /** A success counts whatever its attempt: the receiver has the action, and sending again would be wrong. */
 function delivered(state: ActionState, terms: Terms): Decision {
-  const attempt = state.attempt + 1
-  if (!terms.awaitsOutcome) return changed({ ...ended(state, 'completed', null), attempt })
-  return changed({ ...state, status: 'dispatched', version: state.version + 1, attempt, nextAt: null })
+  return changed({ ...received(state, terms), attempt: state.attempt + 1 })
+}
+
+function received(state: ActionState, terms: Terms): ActionState {
+  if (!terms.awaitsOutcome) return ended(state, 'completed', null)
+  return { ...state, status: 'dispatched', version: state.version + 1, nextAt: null }
 }
 
 /** A failure counts only for the attempt that is due; an older one was recorded before. */

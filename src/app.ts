@@ -16,6 +16,7 @@ import { KnownSecrets } from './http/connectors/known-secrets.ts'
 import { EventTail } from './http/events/tail.ts'
 import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
+import { PullWaits } from './http/webhooks/pull-waits.ts'
 import { countBacklog } from './ledger/backlog.ts'
 import { EndpointRegistry } from './ledger/endpoint-registry.ts'
 import { engineLedger } from './ledger/engine-ledger.ts'
@@ -152,6 +153,7 @@ export async function startWeb(
   const deps = {
     ledger,
     tail,
+    pullWaits: new PullWaits(),
     intake,
     registry,
     tenants,

@@ -1,8 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import { monotonicFactory } from 'ulid'
 
-/** What an id names: action type, external action, event, decision, API key, worker, request, dead letter, erasure, webhook endpoint, replay. */
-export type IdPrefix = 'at' | 'ea' | 'ev' | 'de' | 'ak' | 'w' | 'rq' | 'dl' | 'er' | 'we' | 'wr'
+/** What an id names: action type, external action, event, decision, API key, worker, request, dead letter, erasure, webhook endpoint, replay, page that was pulled. */
+export type IdPrefix = 'at' | 'ea' | 'ev' | 'de' | 'ak' | 'w' | 'rq' | 'dl' | 'er' | 'we' | 'wr' | 'wp'
 
 // Drawn by the page: an id takes sixteen bytes, and the library asks the system for each of them.
 const random = new Uint8Array(4_096)

@@ -15,6 +15,7 @@ import type { Nudger } from '../mailbox/nudge.ts'
 import type { BacklogGate } from './backlog-gate.ts'
 import type { KnownSecrets } from './connectors/known-secrets.ts'
 import type { EventTail } from './events/tail.ts'
+import type { PullWaits } from './webhooks/pull-waits.ts'
 
 export type { Caller, Operator }
 
@@ -27,6 +28,7 @@ export interface WebDeps {
   lessons: LessonsInUse
   backlog: BacklogGate
   tail: EventTail
+  pullWaits: PullWaits
   nudger: Nudger
   log: Log
   config: Config

@@ -34,6 +34,8 @@ export interface Delivery {
   nextAt: number | null
   createdAt: number
   updatedAt: number
+  /** It was pulled, and not sent. */
+  isPulled: boolean
   /** The last one of a list, all of a single delivery; oldest first. */
   tries: DeliveryAttempt[]
 }
@@ -44,6 +46,7 @@ const deliveries = (where: string, order: string, tries: number) => `
 select a.id, a.p, a.version, a.user_id as "userId", a.origin, a.parameters::text as parameters, a.status,
        a.attempt as attempts, a.failure_reason as "failureReason", ${ms('a.next_at')} as "nextAt",
        ${ms('a.created_at')} as "createdAt", ${ms('a.updated_at')} as "updatedAt",
+       exists (select from history h where h.action_id = a.id and h.kind = 'pulled') as "isPulled",
        coalesce((select json_agg(json_build_object('attempt', h.attempt, 'at', ${ms('h.at')}, 'detail', h.detail) order by h.version)
          from (select * from history h where h.action_id = a.id and h.kind = 'result'
                order by h.version desc limit ${tries}) h), '[]') as tries

@@ -3,6 +3,7 @@ import { subscription } from '../../actors/event-types.ts'
 import { ENDPOINT_COLUMNS, type EndpointRow } from './endpoints.ts'
 import { Followed, LOOK_BACK } from './followed.ts'
 import { laneOf, laneOfEndpoint, slicesOf } from './placement.ts'
+import { PULL_LANE } from './timers.ts'
 import { limitsOf, type RegisteredType, retryTermsOf, timeoutOf } from './type-registry.ts'
 
 /** An endpoint ready for use: to the engine a type whose actions await no outcome, and whom it is to be told of. */
@@ -10,6 +11,8 @@ export interface RegisteredEndpoint extends RegisteredType {
   wants(event: string): boolean
   /** Its filter over an event `{id, type, data}`; null: it has none. */
   passes: ((event: unknown) => boolean) | null
+  /** Nothing is sent to it: what it is told waits until it is pulled. */
+  isPulled: boolean
 }
 
 export interface EndpointRegistryOptions {
@@ -93,7 +96,8 @@ export function registeredEndpoint(
 ): RegisteredEndpoint {
   const limits = limitsOf(row)
   const isLimited = limits.maxInFlight !== null || limits.rate !== null
-  const lane = laneOfEndpoint(row.tenant, row.id)
+  const ownLane = laneOfEndpoint(row.tenant, row.id)
+  const isPulled = row.delivery === 'pull'
   const isActive = row.active && row.deleted_at === null
   return {
     id: row.id,
@@ -113,11 +117,13 @@ export function registeredEndpoint(
         ? null
         : { secret: openSecret(row.previous_secret), until: row.previous_until },
     headers: row.headers === null ? [] : flat(JSON.parse(openSecret(row.headers)) as Record<string, string>),
-    isPaused: row.paused,
+    isPaused: row.paused || isPulled,
+    isPulled,
     withheldAs: isActive ? null : 'endpoint_disabled',
-    lane,
-    destination: laneOf(row.tenant, row.url),
-    slices: slicesOf(lane, partitions, isLimited),
+    lane: isPulled ? PULL_LANE : ownLane,
+    // One that is only pulled from may have no URL.
+    destination: row.url === '' ? ownLane : laneOf(row.tenant, row.url),
+    slices: slicesOf(ownLane, partitions, isLimited),
     terms: { ...retryTermsOf(row), awaitsOutcome: false, mayRepeat: true },
     timeoutMs: timeoutOf(row),
     limits,

@@ -8,7 +8,10 @@ import { inTransaction } from './transaction.ts'
 
 /** What its owner may change of an endpoint; null takes the default. */
 export interface EndpointFields {
+  /** Empty for one that is only pulled from, and says none. */
   url: string
+  /** `pull`: nothing is sent to it, and what it is told waits until it is pulled. */
+  delivery: 'push' | 'pull'
   description: string
   /** Null: every event, those to come too. */
   subscribed_events: string[] | null
@@ -43,7 +46,7 @@ export interface EndpointRow extends Omit<EndpointFields, 'headers'> {
 const ms = (column: string) => `round(date_part('epoch', ${column}) * 1000)::float8 as ${column}`
 
 /** The columns of an EndpointRow. */
-export const ENDPOINT_COLUMNS = `id, tenant, url, description, subscribed_events, filter, active, paused, ${ms('disabled_at')},
+export const ENDPOINT_COLUMNS = `id, tenant, url, delivery, description, subscribed_events, filter, active, paused, ${ms('disabled_at')},
   disabled_reason, secret, previous_secret, ${ms('previous_until')}, headers, retry_policy, timeout, expires_after,
   max_in_flight, rate_limit, ${ms('created_at')}, ${ms('updated_at')}, ${ms('deleted_at')}`
 

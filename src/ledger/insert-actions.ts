@@ -43,7 +43,7 @@ from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
 returning id, tenant, type, p, lane, next_at, deadline, test or shadow as is_mute
 ), t as (
 insert into timer (p, lane, at, id, sleeper)
-select p, ${laneFor('lane', 'next_at')}, next_at, id, ${sleeperFor('tenant', 'type', 'next_at')} from i where not is_mute
+select p, ${laneFor('lane', 'next_at')}, next_at, id, ${sleeperFor({ tenant: 'tenant', type: 'type', lane: 'lane', at: 'next_at' })} from i where not is_mute
 union all select p, ${DEADLINE_LANE}, deadline, id, null from i)
 select (date_part('epoch', now()) * 1000)::float8 as at`
 

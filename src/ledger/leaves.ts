@@ -96,7 +96,7 @@ with x as (
   from x where a.id = x.id and a.p = x.p and a.version = x.version and a.next_at = to_timestamp(x.old / 1000)
   returning a.id, a.tenant, a.type, a.p, a.lane, to_timestamp(x.old / 1000) as old, a.next_at as new
 ), t as (
-  update timer t set at = u.new, lane = ${laneFor('u.lane', 'u.new')}, sleeper = ${sleeperFor('u.tenant', 'u.type', 'u.new')}
+  update timer t set at = u.new, lane = ${laneFor('u.lane', 'u.new')}, sleeper = ${sleeperFor({ tenant: 'u.tenant', type: 'u.type', lane: 'u.lane', at: 'u.new' })}
   from u
   where t.p = u.p and t.lane in (u.lane, ${SLEEP_LANE}) and t.at = u.old and t.id = u.id
 )

@@ -154,7 +154,7 @@ async function retryAction(client: PoolClient, id: string): Promise<LookAt> {
 async function startTimers(client: PoolClient, id: string): Promise<void> {
   await client.query(
     `insert into timer (p, lane, at, id, sleeper)
-     select p, ${laneFor('lane', 'next_at')}, next_at, id, ${sleeperFor('tenant', 'type', 'next_at')}
+     select p, ${laneFor('lane', 'next_at')}, next_at, id, ${sleeperFor({ tenant: 'tenant', type: 'type', lane: 'lane', at: 'next_at' })}
      from action where id = $1 and not test and not shadow
      union all select p, ${DEADLINE_LANE}, deadline, id, null from action where id = $1
      on conflict do nothing`,

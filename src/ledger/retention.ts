@@ -29,6 +29,19 @@ export const REMOVALS: readonly Removal[] = [
   { table: 'breaker_change', keep: '90 days', since: 'at' },
   { table: 'dead_letter', keep: '90 days', since: 'resolved_at' },
   { table: 'past_notice', keep: '90 days', since: 'at' },
+  { table: 'pull_page', keep: '7 days', since: 'at' },
+  {
+    table: 'endpoint',
+    keep: '90 days',
+    since: 'deleted_at',
+    where: `not exists (select from action where type = endpoint.id and status in ('pending', 'retrying'))`,
+  },
+  {
+    table: 'endpoint_health',
+    keep: '1 day',
+    since: `coalesce(greatest(last_success_at, last_failure_at), '-infinity')`,
+    where: 'not exists (select from endpoint where id = endpoint_health.endpoint)',
+  },
   { table: 'replay', keep: '30 days', since: 'ended_at' },
 ]
 
@@ -51,8 +64,6 @@ export const KEPT: Readonly<Record<string, string>> = {
   mark: 'one row a partition',
   allowance: 'one row a limited action type',
   action_type: 'what people set up',
-  endpoint: 'what people set up',
-  endpoint_health: 'one row an endpoint',
   notice: 'goes with the turn that tells of it',
   rule_document: 'a hundred versions of each',
   tenant: 'what people set up',

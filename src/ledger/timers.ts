@@ -13,6 +13,9 @@ export const DEADLINE_LANE = '-9223372036854775807'
  */
 export const SLEEP_LANE = '-9223372036854775806'
 
+/** What is pulled by its receiver and never sent stands here, before all lanes that are walked. */
+export const PULL_LANE = '-9223372036854775808'
+
 /** How long before it is due a send is moved into its lane. Far more than the sweep's second, for a clock that jumps. */
 const AWAKE_BEFORE = `interval '10 seconds'`
 
@@ -20,12 +23,26 @@ const AWAKE_BEFORE = `interval '10 seconds'`
 export const laneFor = (lane: string, at: string): string =>
   `case when ${at} > now() + ${AWAKE_BEFORE} then ${SLEEP_LANE} else ${lane} end`
 
+/** A place of an action: SQL for its columns. */
+interface Standing {
+  tenant: string
+  type: string
+  lane: string
+  at: string
+}
+
 /**
- * SQL for whose send sleeps there, by which a tenant's backlog is counted; null in a lane, which has one tenant anyway, and
- * for what an endpoint is told, which is no part of it.
+ * SQL for whose send stands there apart from the lanes: of an action its tenant, by which a backlog is counted; of what an
+ * endpoint is told the endpoint, by which it is pulled. Null in a lane, which has one tenant anyway.
  */
-export const sleeperFor = (tenant: string, type: string, at: string): string =>
-  `case when ${at} > now() + ${AWAKE_BEFORE} and ${isAction(type)} then ${tenant} end`
+export const sleeperFor = ({ tenant, type, lane, at }: Standing): string =>
+  `case when ${at} > now() + ${AWAKE_BEFORE} or ${lane} = ${PULLED}
+        then case when ${isAction(type)} then ${tenant} else ${waiterFor(type)} end end`
+
+const PULLED = `'${PULL_LANE}'::bigint`
+
+/** SQL for the sleeper of what an endpoint is told. */
+export const waiterFor = (endpoint: string): string => `md5(${endpoint})::uuid`
 
 /** SQL for whether a row of \`action\` is one that clients know, and not what an endpoint is told. */
 export const isAction = (type: string): string => `${type} < 'we_'`

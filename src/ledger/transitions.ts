@@ -55,7 +55,7 @@ with x as (
   join u using (id)
 ), moved as (
   select id, p, lane, ${laneFor('lane', 'next_at')} as into_lane, next_before as old, next_at as new,
-         ${sleeperFor('tenant', 'type', 'next_at')} as sleeper
+         ${sleeperFor({ tenant: 'tenant', type: 'type', lane: 'lane', at: 'next_at' })} as sleeper
   from u where not is_mute and next_before is distinct from next_at
   union all
   select id, p, ${DEADLINE_LANE}, ${DEADLINE_LANE}, deadline_before, deadline, null from u where deadline_before is distinct from deadline

@@ -81,9 +81,11 @@ export function decideBroken(subject: Subject, letter: DeadLetter, moment: TurnM
   return decided
 }
 
-/** While an action is on the wire, its cancel and retry wait for the result: success wins. */
+const WAITS_FOR_WIRE: readonly DueFact['kind'][] = ['pulled', 'cancel', 'retry']
+
+/** While an action is on the wire, its pull, cancel and retry wait for the result: success wins. */
 function partition(subject: Subject): { now: DueFact[]; later: DueFact[] } {
-  const mustWait = (fact: DueFact) => subject.isOnWire && (fact.kind === 'cancel' || fact.kind === 'retry')
+  const mustWait = (fact: DueFact) => subject.isOnWire && WAITS_FOR_WIRE.includes(fact.kind)
   return { now: subject.facts.filter((fact) => !mustWait(fact)), later: subject.facts.filter(mustWait) }
 }
 
@@ -103,7 +105,7 @@ function messages(subject: Subject, facts: readonly DueFact[]): Told[] {
   return [...results, ...told, ...doubt, ...deadline]
 }
 
-/** What a fact says to the state machine; a pull says nothing to it. Its body was checked when it was accepted. */
+/** What a fact says to the state machine. Its body was checked when it was accepted. */
 function factMessage(fact: DueFact): Told[] {
   switch (fact.kind) {
     case 'result': {
@@ -119,11 +121,10 @@ function factMessage(fact: DueFact): Told[] {
         },
       ]
     }
+    case 'pulled':
     case 'cancel':
     case 'retry':
       return [{ message: { kind: fact.kind }, detail: null }]
-    case 'pulled':
-      return []
     default:
       return fact.kind satisfies never
   }

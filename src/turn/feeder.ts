@@ -1,7 +1,7 @@
 import type { Timer } from '../clock.ts'
 import type { DueAction, LaneSlice, MetSlice, SliceAsk } from '../ledger/lanes-due.ts'
 import type { ActionRow } from '../ledger/rows.ts'
-import { SLEEP_LANE } from '../ledger/timers.ts'
+import { PULL_LANE, SLEEP_LANE } from '../ledger/timers.ts'
 import type { Engine } from './engine.ts'
 import { sliceKey } from './held.ts'
 import { Wanting } from './wanting.ts'
@@ -74,7 +74,8 @@ export class Feeder {
 
   /** Due work may stand in these slices. */
   lookAtAll(all: readonly LaneSlice[]): void {
-    for (const at of all) this.#want(this.#slice(at))
+    // What is pulled is never sent, and would only be held here.
+    for (const at of all) if (at.lane !== PULL_LANE) this.#want(this.#slice(at))
     this.refill()
   }
 

@@ -14,6 +14,7 @@ import { insertActions } from '../ledger/insert-actions.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { countPast, isSettled, readPast, usersBeingErased } from '../ledger/past.ts'
 import { laneOfReplays, slicesOf } from '../ledger/placement.ts'
+import { countWaiting } from '../ledger/pull.ts'
 import { advanceReplay, countInLane, postponeReplay, type Replay, takeReplay } from '../ledger/replays.ts'
 import { inTransaction, type Transaction } from '../ledger/transaction.ts'
 import type { Log } from '../log.ts'
@@ -83,7 +84,8 @@ export class Replays {
       await advanceReplay(client, replay.id, { ...replay, state: 'cancelled' }, 0)
       return
     }
-    const endpoint = { ...registeredEndpoint(row, this.#options), ...this.#placeOf(replay) }
+    const own = registeredEndpoint(row, this.#options)
+    const endpoint = own.isPulled ? own : { ...own, ...this.#placeOf(replay) }
     const held = await whatHolds(client, replay, endpoint)
     if (held !== null) {
       await postponeReplay(client, replay.id, held, SECOND_MS)
@@ -140,9 +142,11 @@ async function whatHolds(
   endpoint: RegisteredEndpoint,
 ): Promise<string | null> {
   if (!endpoint.active) return 'the endpoint is not active'
-  if (endpoint.isPaused) return 'the endpoint is paused'
+  if (endpoint.isPaused && !endpoint.isPulled) return 'the endpoint is paused'
   const hasBegun = Object.values(cursor).some((place) => place !== null)
   if (!hasBegun && !(await isSettled(client, until))) return 'what happens at this moment'
-  const waiting = await countInLane(client, endpoint, WAITING_MAX)
+  const waiting = endpoint.isPulled
+    ? await countWaiting(client, endpoint.id, WAITING_MAX)
+    : await countInLane(client, endpoint, WAITING_MAX)
   return waiting < WAITING_MAX ? null : `the receiver, for which ${WAITING_MAX} of it wait`
 }

@@ -29,6 +29,15 @@ const ROWS: Record<string, (ago: string, n: string) => string> = {
     values ('${n}', 1, 'poison', '', 'dropped', ${ago})`,
   past_notice: (ago, n) =>
     `insert into past_notice select ${n === 'old' ? 1 : 2}, 'evt_1', 'breaker.opened', gen_random_uuid(), ${ago}, '{}'`,
+  pull_page: (ago, n) =>
+    `insert into pull_page (id, endpoint, ids, at) values ('${n}', 'we_1', '[]', ${ago})`,
+  endpoint: (
+    ago,
+    n,
+  ) => `with t as (insert into tenant (id, slug) values (gen_random_uuid(), '${n}') returning id)
+    insert into endpoint (id, tenant, url, secret, deleted_at) select '${n}', id, 'http://x', '', ${ago} from t`,
+  endpoint_health: (ago, n) =>
+    `insert into endpoint_health (endpoint, last_success_at) values ('${n}', ${ago})`,
   replay: (ago, n) => `insert into replay (id, endpoint, tenant, since, until, per_second, state, ended_at)
     values ('${n}', 'we_1', gen_random_uuid(), now(), now(), 1, 'done', ${ago})`,
 }
@@ -75,6 +84,13 @@ describe('the removal of what is old', () => {
     )
     await ledger.pool.query(`insert into breaker (lane, tenant, destination, state, reason, closed_at, retry_at, wait_ms)
       values (1, gen_random_uuid(), 'http://x', 'open', '', '2020-01-01', now(), 1)`)
+    await ledger.pool.query(
+      `with t as (insert into tenant (id, slug) values (gen_random_uuid(), 't') returning id)
+       insert into endpoint (id, tenant, url, secret, created_at) select 'we_1', id, 'http://x', '', '2020-01-01' from t`,
+    )
+    await ledger.pool.query(
+      `insert into endpoint_health (endpoint, last_success_at) values ('we_1', '2020-01-01')`,
+    )
     for (const { table } of REMOVALS) expect(await removed(table), table).to.equal(0)
   })
 

@@ -358,7 +358,7 @@ export class Auditor {
 }
 
 /** What waits for the result of a POST that is on the wire. */
-const isEarly = (kind: Step['kind']): boolean => kind === 'cancel' || kind === 'deadline'
+const isEarly = (kind: Step['kind']): boolean => ['pulled', 'cancel', 'deadline'].includes(kind)
 
 function isArrow({ kind, from, to }: Step): boolean {
   const names = kind === 'result' ? ['delivered', 'failed'] : [kind]

@@ -190,7 +190,7 @@ export const MUTATIONS: readonly Mutation[] = [
     engine: [
       patch(
         'src/turn/decide-actions.ts',
-        "subject.isOnWire && (fact.kind === 'cancel' || fact.kind === 'retry')",
+        'subject.isOnWire && WAITS_FOR_WIRE.includes(fact.kind)',
         "subject.isOnWire && fact.kind === 'retry'",
       ),
     ],

@@ -23,6 +23,8 @@ export interface PlannedAction {
   outcome: { afterMs: number; status: 'completed' | 'rejected'; again: boolean } | null
   /** So many ms after it was sent to be accepted. */
   cancelInMs: number | null
+  /** So many ms after it was sent to be accepted, its receiver comes for it. */
+  pulledInMs: number | null
   /** Asked for when it has failed or expired. */
   isRetried: boolean
 }
@@ -104,6 +106,10 @@ const plannedAction: fc.Arbitrary<PlannedAction> = fc.record({
   ),
   // Half of them while its POST may be on the wire.
   cancelInMs: orNull(fc.oneof(within(1_000), within(BUSY_MS))),
+  pulledInMs: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.oneof(within(1_000), within(BUSY_MS)) },
+  ),
   isRetried: fc.boolean(),
 })
 

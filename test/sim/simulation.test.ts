@@ -17,6 +17,7 @@ const PLAN: Plan = {
       reactions: [{ kind: 'busy', afterMs: 20 }],
       outcome: { afterMs: 500, status: 'completed', again: true },
       cancelInMs: null,
+      pulledInMs: null,
       isRetried: false,
     },
   ],

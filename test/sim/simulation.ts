@@ -202,6 +202,7 @@ export class Simulation {
     this.#say(`${id} (${action.type}) is accepted`)
     this.#asks(0, () => this.#web.accept(id, action.type, action))
     if (action.cancelInMs !== null) this.#asks(action.cancelInMs, () => this.#web.request(id, 'cancel'))
+    if (action.pulledInMs !== null) this.#asks(action.pulledInMs, () => this.#web.request(id, 'pulled'))
     // Late enough to find it ended, if it is ever to be asked for.
     if (action.isRetried) this.#asks(BUSY_MS, () => this.#web.request(id, 'retry'))
   }

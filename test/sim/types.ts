@@ -89,6 +89,7 @@ function simulatedEndpoint(id: string, lane: string, names: string[] | null): Re
     destination: lane,
     wants: subscription(names),
     passes: null,
+    isPulled: false,
   }
 }
 

@@ -76,8 +76,8 @@ export class Web {
     this.#nudger.nudge([{ kind: 'fact', p: told }])
   }
 
-  /** Asks for a cancel or a retry of an action at the version that it has. */
-  async request(id: string, kind: 'cancel' | 'retry'): Promise<void> {
+  /** Asks for a cancel or a retry of an action at the version that it has, or says that its receiver has it. */
+  async request(id: string, kind: 'cancel' | 'retry' | 'pulled'): Promise<void> {
     const p = await this.#commit((postgres) => {
       const row = postgres.tables.actions.get(id)?.row
       if (row === undefined) return null

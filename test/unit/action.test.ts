@@ -89,6 +89,19 @@ describe('the state machine of an action', () => {
     })
   })
 
+  it('takes that its receiver came for it as a delivery, without an attempt', () => {
+    expect(told(fresh(), [{ kind: 'pulled' }, T0])).to.include({
+      status: 'dispatched',
+      attempt: 0,
+      nextAt: null,
+    })
+    const retrying = told(fresh(), [failure(1), T0])
+    const decision = decide(retrying, { kind: 'pulled' }, { ...terms, awaitsOutcome: false }, at(T0))
+    expect(decision.kind === 'changed' && decision.next).to.include({ status: 'completed', attempt: 1 })
+    const failed = told(fresh(), [{ kind: 'cancel' }, T0])
+    expect(decide(failed, { kind: 'pulled' }, terms, at(T0)).kind).to.equal('unchanged')
+  })
+
   it('counts a failure only for the attempt that is due', () => {
     const retrying = told(fresh(), [failure(1), T0])
     expect(decide(retrying, failure(1), terms, at(T0))).to.deep.equal({
@@ -172,6 +185,7 @@ describe('the state machine of an action', () => {
 
 const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ kind: fc.constant('cancel' as const) }),
+  fc.record({ kind: fc.constant('pulled' as const) }),
   fc.record({ kind: fc.constant('retry' as const) }),
   fc.record({ kind: fc.constant('deadline' as const) }),
   fc.record({ kind: fc.constant('internal' as const) }),

@@ -9,6 +9,7 @@ import {
   removeEndpoint,
 } from './endpoints.ts'
 import { getEventTypes } from './event-types.ts'
+import { getPoll, postAcknowledge } from './poll.ts'
 import { getReplay, getReplays, postCancelReplay, postReplay } from './replays.ts'
 import { postTestEndpoint } from './test-endpoint.ts'
 
@@ -26,6 +27,8 @@ export const endpointRoutes: readonly Route[] = [
   getDelivery,
   postResend,
   postRecover,
+  getPoll,
+  postAcknowledge,
   postReplay,
   getReplays,
   getReplay,

@@ -31,6 +31,7 @@ export const DeliverySchema = Type.Object({
   next_attempt_at: Nullable(Time),
   created_at: Time,
   updated_at: Time,
+  pulled: Type.Boolean({ description: 'It was acknowledged by whoever pulled it.' }),
   request: Type.Object({ body: Nullable(Type.String({ description: 'null once its person was erased.' })) }),
   last_attempt: Nullable(AttemptSchema),
 })
@@ -56,6 +57,7 @@ export function viewDelivery(delivery: Delivery, secrets: readonly string[]): St
     next_attempt_at: delivery.nextAt === null ? null : iso(delivery.nextAt),
     created_at: iso(delivery.createdAt),
     updated_at: iso(delivery.updatedAt),
+    pulled: delivery.isPulled,
     request: { body: sent?.body ?? null },
     last_attempt: last === undefined ? null : viewAttempt(last, secrets),
   }

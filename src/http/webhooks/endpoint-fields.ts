@@ -21,6 +21,12 @@ const OWN_HEADER =
   /^(content-(type|length|encoding)|host|connection|keep-alive|transfer-encoding|upgrade|te|trailer|expect|user-agent|proxy-.*|webhook-.*)$/
 
 const Fields = {
+  delivery: Type.Optional(
+    Type.Enum(['push', 'pull'], {
+      description:
+        '`pull`: nothing is sent to it, and what it is told waits for `GET …/poll`; it needs no `url`.',
+    }),
+  ),
   description: Type.Optional(Nullable(Type.String({ maxLength: 2_000 }))),
   subscribed_events: Type.Optional(
     Nullable(
@@ -53,7 +59,7 @@ const Fields = {
   max_in_flight: Type.Optional(Nullable(Type.Integer({ minimum: 1, maximum: 10_000 }))),
   rate_limit: Type.Optional(Nullable(RateLimit)),
 }
-export const CreateBody = Type.Object({ url: Url, ...Fields })
+export const CreateBody = Type.Object({ url: Type.Optional(Url), ...Fields })
 export const ChangeBody = Type.Object({ url: Type.Optional(Url), ...Fields })
 type Change = Static<typeof ChangeBody>
 

@@ -8,13 +8,14 @@ const Time = Type.String({ description: 'ISO 8601, UTC' })
 /** An endpoint as it is shown; the keys of the page first. */
 export const EndpointSchema = Type.Object({
   id: Type.String({ examples: ['we_01KAJX0M6Q8V2Y3R5T7W9ZBCDE'] }),
-  url: Type.String(),
+  url: Type.String({ description: 'Empty where it is only pulled from and has none.' }),
   description: Type.String(),
   subscribed_events: Type.Array(Type.String(), { description: '`*` is every event, those to come too.' }),
   filter: Nullable(Type.Record(Type.String(), Type.Unknown())),
   active: Type.Boolean({ description: 'False: it is told of nothing.' }),
   created_at: Time,
   updated_at: Time,
+  delivery: Type.Enum(['push', 'pull']),
   paused: Type.Boolean({ description: 'What it is to be told waits.' }),
   headers: Type.Array(Type.String(), {
     description: 'Names of its own headers; their values are not shown.',
@@ -48,6 +49,7 @@ export function viewEndpoint(row: EndpointRow, headerNames: string[], secret?: s
     active: row.active,
     created_at: iso(row.created_at),
     updated_at: iso(row.updated_at),
+    delivery: row.delivery,
     paused: row.paused,
     headers: headerNames,
     retry_policy: row.retry_policy ?? { delays: [...DEFAULT_DELAYS], jitter: 0 },

@@ -16,7 +16,7 @@ import {
 import { DEFAULT_EXPIRES_AFTER } from '../../ledger/type-registry.ts'
 import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
-import { Duration, Nullable, within } from '../sending-terms.ts'
+import { Duration, Nullable, refuse, within } from '../sending-terms.ts'
 import { ChangeBody, CreateBody, fieldsOf } from './endpoint-fields.ts'
 import { EndpointSchema, viewEndpoint } from './endpoint-view.ts'
 
@@ -56,7 +56,8 @@ export const postEndpoint = route({
   errors: ['address_refused', 'plan_limit'],
   example: { url: 'https://example.com/volley', subscribed_events: ['external_action.*', 'custom.reward.*'] },
   async handler({ body, caller, deps }) {
-    const fields = { ...fieldsOf(body, deps), url: body.url }
+    const fields = { ...fieldsOf(body, deps), url: body.url ?? '' }
+    requireUrl(fields)
     const { pool } = deps.ledger
     const limit = endpointLimit(deps.plans, await planOf(pool, caller.tenant))
     const created = await createEndpoint(pool, deps.secrets, caller.tenant, fields, limit.max)
@@ -67,6 +68,11 @@ export const postEndpoint = route({
     return { status: 201, body: view(created.endpoint, deps, created.secret) }
   },
 })
+
+function requireUrl({ url, delivery }: { url: string; delivery?: 'push' | 'pull' }): void {
+  if (url === '' && delivery !== 'pull')
+    refuse('invalid_body', '/url', 'must be given, unless delivery is "pull"')
+}
 
 /** How many endpoints a tier allows, and which tier allows more; no limit for a tenant without a tier. */
 function endpointLimit(plans: readonly Plan[], name: string | null) {
@@ -143,6 +149,8 @@ export const putEndpoint = route({
   async handler({ params, body, caller, deps }) {
     const at = { tenant: caller.tenant, id: params.id }
     const fields = fieldsOf(body, deps)
+    if (fields.delivery === 'push' && fields.url === undefined)
+      requireUrl({ ...(await findEndpoint(deps.ledger.pool, at.tenant, at.id)), delivery: 'push' })
     const recovery = fields.active === true ? await recoveryOf(at, deps) : null
     const row = await changeEndpoint(deps.ledger.pool, deps.secrets, at, fields)
     return { status: 200, body: { ...view(row, deps), ...(recovery === null ? {} : { recovery }) } }

@@ -32,6 +32,7 @@ export const postTestEndpoint = route({
     const row = await findEndpoint(ledger.pool, caller.tenant, params.id)
     const openSecret = (sealed: Buffer) => secrets.open(sealed)
     const endpoint = registeredEndpoint(row, { partitions: config.partitions, openSecret, compileFilter })
+    if (endpoint.isPulled) return { status: 200, body: { test: NOT_SENT } }
     const nowMs = Date.now()
     const id = newId('ev').replace('ev_', 'evt_')
     const data: TestData = { message: 'This endpoint can be reached, and this is signed as everything is.' }
@@ -50,6 +51,13 @@ export const postTestEndpoint = route({
     return { status: 200, body: { test: viewTest(answer) } }
   },
 })
+
+const NOT_SENT = {
+  success: false,
+  status: 0,
+  status_text: '',
+  error: 'nothing is sent to this endpoint: its delivery is "pull"',
+}
 
 function viewTest(answer: SendAnswer): Static<typeof Test> {
   if (answer.kind === 'failed')

@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import Type from 'typebox'
+import { unpacked } from '../../dispatch/request.ts'
+import { durationMs } from '../../duration.ts'
+import { type Mistake, VolleyError } from '../../errors.ts'
+import { isId } from '../../ids.ts'
+import { findEndpoint } from '../../ledger/endpoints.ts'
+import {
+  acknowledge,
+  keepPage,
+  type PulledEndpoint,
+  readPage,
+  readWaiting,
+  type Waiting,
+} from '../../ledger/pull.ts'
+import type { WebDeps } from '../deps.ts'
+import { route } from '../route.ts'
+import { Duration, Nullable, within } from '../sending-terms.ts'
+import { EndpointParams } from './endpoints.ts'
+import { requireLive } from './live-key.ts'
+
+const PAGE = { default: 100, max: 1_000 }
+/** A page ends before the event with which it would have more bytes. */
+const PAGE_BYTES = 4 * 1024 * 1024
+const WAIT_MS_MAX = 30_000
+/** How often a request that waits asks the ledger: what happens now is told a moment later, and in the end each second. */
+const FIRST_LOOK_MS = 50
+const laterLook = (ms: number) => Math.min(2 * ms, 1_000)
+
+const Pulled = Type.Object({
+  id: Type.String({ description: 'Of the delivery, by which it can be acknowledged alone.' }),
+  event_id: Type.String({ description: 'The same as webhook-id where it is sent.' }),
+  body: Type.Unknown({ description: 'What would be sent.' }),
+})
+
+export const getPoll = route({
+  method: 'GET',
+  path: '/api/webhooks/endpoints/:id/poll',
+  summary: 'Pull what a webhook endpoint is still to be told, the oldest first',
+  description:
+    'The `cursor` of an answer acknowledges all that was in it; what is acknowledged is not sent any more. What is not comes again with the next call.',
+  auth: 'key',
+  params: EndpointParams,
+  query: Type.Object({
+    cursor: Type.Optional(Type.String({ maxLength: 64, description: 'Of the answer before.' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE.max, default: PAGE.default })),
+    wait: Type.Optional(Duration),
+  }),
+  answers: {
+    200: Type.Object({
+      deliveries: Type.Array(Pulled),
+      cursor: Nullable(
+        Type.String({ description: 'To be given with the next call; null: nothing was given yet.' }),
+      ),
+      has_more: Type.Boolean({ description: 'More waits already.' }),
+    }),
+  },
+  errors: ['not_found', 'live_key_needed'],
+  async handler({ params, query, caller, deps, signal }) {
+    requireLive(caller)
+    within('/wait', query.wait, 0, WAIT_MS_MAX, 'at most "30s"')
+    const endpoint = await findEndpoint(deps.ledger.pool, caller.tenant, params.id)
+    const before = query.cursor ?? null
+    if (before !== null) await acknowledgePage(endpoint.id, before, deps, '/cursor', 'invalid_query')
+    const limit = query.limit ?? PAGE.default
+    const waitMs = durationMs(query.wait ?? '0s') ?? 0
+    const found = await waiting(endpoint, { limit: limit + 1, waitMs, signal }, deps)
+    const given = roomFor(found.slice(0, limit))
+    const cursor =
+      given.length === 0
+        ? before
+        : await keepPage(
+            deps.ledger.pool,
+            endpoint.id,
+            given.map(({ id }) => id),
+          )
+    return {
+      status: 200,
+      body: { deliveries: given.map(viewWaiting), cursor, has_more: found.length > given.length },
+    }
+  },
+})
+
+function viewWaiting({ id, parameters }: Waiting) {
+  const { id: event_id, body } = unpacked(parameters)
+  return { id, event_id, body: JSON.parse(body) as unknown }
+}
+
+/** As many as fit into an answer, but one at least. */
+function roomFor(found: readonly Waiting[]): Waiting[] {
+  let bytes = 0
+  return found.filter(({ parameters }, i) => {
+    bytes += Buffer.byteLength(parameters)
+    return i === 0 || bytes <= PAGE_BYTES
+  })
+}
+
+/** What is to be told now, or within `waitMs`. */
+async function waiting(
+  endpoint: PulledEndpoint,
+  { limit, waitMs, signal }: { limit: number; waitMs: number; signal: AbortSignal },
+  { ledger, config, pullWaits }: WebDeps,
+): Promise<Waiting[]> {
+  const look = () => readWaiting(ledger.pool, endpoint, config.partitions, limit)
+  const end = performance.now() + waitMs
+  const first = await look()
+  const done = first.length > 0 || waitMs === 0 ? null : pullWaits.begin(endpoint.tenant)
+  if (done === null) return first
+  try {
+    for (let ms = FIRST_LOOK_MS; !signal.aborted; ms = laterLook(ms)) {
+      const leftMs = end - performance.now()
+      if (leftMs <= 0) break
+      await sleep(Math.min(ms, leftMs))
+      const found = await look()
+      if (found.length > 0) return found
+    }
+    return []
+  } finally {
+    done()
+  }
+}
+
+export const postAcknowledge = route({
+  method: 'POST',
+  path: '/api/webhooks/endpoints/:id/ack',
+  summary: 'Acknowledge what was pulled, by the cursor of an answer or one by one',
+  auth: 'key',
+  params: EndpointParams,
+  body: Type.Object({
+    cursor: Type.Optional(Type.String({ maxLength: 64 })),
+    ids: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: PAGE.max })),
+  }),
+  answers: {
+    200: Type.Object({ acknowledged: Type.Integer({ description: 'How many were still to be told.' }) }),
+  },
+  errors: ['not_found', 'live_key_needed'],
+  example: { ids: ['ea_01KAJX0M6Q8V2Y3R5T7W9ZBCDE'] },
+  async handler({ params, body, caller, deps }) {
+    requireLive(caller)
+    const endpoint = await findEndpoint(deps.ledger.pool, caller.tenant, params.id)
+    const { cursor, ids = [] } = body
+    const wrongId = ids.findIndex((id) => !isId('ea', id))
+    if (wrongId >= 0) wrong('invalid_body', `/ids/${wrongId}`, 'must be the id of a delivery')
+    if (cursor === undefined && body.ids === undefined) wrong('invalid_body', '', 'must have a cursor or ids')
+    const byCursor =
+      cursor === undefined ? 0 : await acknowledgePage(endpoint.id, cursor, deps, '/cursor', 'invalid_body')
+    return { status: 200, body: { acknowledged: byCursor + (await acknowledgeIds(endpoint.id, ids, deps)) } }
+  },
+})
+
+async function acknowledgePage(
+  endpoint: string,
+  cursor: string,
+  deps: WebDeps,
+  path: string,
+  code: 'invalid_query' | 'invalid_body',
+): Promise<number> {
+  const ids = isId('wp', cursor) ? await readPage(deps.ledger.pool, endpoint, cursor) : null
+  if (ids === null)
+    wrong(
+      code,
+      path,
+      'must be the cursor of an answer of the last seven days; without it, what is not acknowledged comes again',
+    )
+  return acknowledgeIds(endpoint, ids, deps)
+}
+
+/** Gives how many were still to be told. */
+async function acknowledgeIds(
+  endpoint: string,
+  ids: readonly string[],
+  { ledger, nudger }: WebDeps,
+): Promise<number> {
+  const partitions = await acknowledge(ledger.pool, endpoint, ids)
+  nudger.nudge([...new Set(partitions)].map((p) => ({ kind: 'fact', p })))
+  return partitions.length
+}
+
+function wrong(code: 'invalid_query' | 'invalid_body', path: string, message: string): never {
+  throw new VolleyError(code, undefined, { details: [{ path, message }] satisfies Mistake[] })
+}
