@@ -1,7 +1,9 @@
 import { expect } from 'chai'
 import type { ActionState } from '../../actors/action.ts'
 import { type Person, unknownPerson } from '../../actors/person.ts'
+import type { PassedRow } from '../../src/ledger/people.ts'
 import { personKey } from '../../src/ledger/person-key.ts'
+import { spendingKey } from '../../src/ledger/spending-key.ts'
 import { SLEEP_LANE } from '../../src/ledger/timers.ts'
 import type { TakenStep, Transition } from '../../src/ledger/transitions.ts'
 import { VersionMismatch } from '../../src/ledger/version-mismatch.ts'
@@ -208,6 +210,57 @@ for (const [name, make] of [
         ).catch((error: unknown) => error)
         expect(again).to.be.instanceOf(VersionMismatch)
         expect(await under.state(id(3)).catch(() => 'none')).to.equal('none')
+      })
+
+      it('tells the actor of a user what came of an action with its end, and not without it', async () => {
+        const { worker } = await live()
+        await insert({ n: 1 })
+        const before = await under.state(id(1))
+        const moved = await transition(1, before.nextAt! + 5_000)
+        const reports = (n: number): PassedRow[] => [
+          {
+            id: event(n),
+            p: 1,
+            tenant: '00000000-0000-0000-0000-000000000001',
+            kind: 'report',
+            userId: 'u1',
+            type: '$report',
+            data: { id: id(1), status: 'failed' },
+            time: 1_000,
+            source: 'volley',
+            test: false,
+            decides: false,
+          },
+        ]
+        const write = (n: number) =>
+          turn(worker, (tx) =>
+            tx.writeActions({ ...nothing, transitions: [moved], reports: reports(n) }),
+          ).catch((error: unknown) => error)
+        await write(1)
+        expect(await write(2)).to.be.instanceOf(VersionMismatch)
+        const told = await eventually(async () => {
+          const end = await turn(worker, (tx) => tx.events([1], 10))
+          expect(end.kind === 'committed' && end.value.every(({ isReady }) => isReady)).to.equal(true)
+          return end.kind === 'committed' ? end.value : []
+        })
+        expect(told.map((row) => [row.id, row.kind, row.data])).to.deep.equal([
+          [event(1), 'report', { id: id(1), status: 'failed' }],
+        ])
+      })
+
+      it('spends a budget one after the other', async () => {
+        const [first, second] = [await live(), await live()]
+        const ask = { tenant: '00000000-0000-0000-0000-000000000001', domain: 'loyalty', days: 30 }
+        const spend = ({ worker }: typeof first, usd: number) =>
+          turn(worker, async (tx) => {
+            const spent = (await tx.budgets([ask])).get(spendingKey(ask))!
+            await under.wait(30)
+            await tx.writeEvents({ ...noEvents([]), spends: spent + usd > 10 ? [] : [{ ...ask, usd }] })
+            return spent
+          })
+        const ends = await Promise.all([spend(first, 6), spend(second, 6), spend(first, 6)])
+        const seen = ends.map((end) => (end.kind === 'committed' ? end.value : null))
+        expect([...seen].sort()).to.deep.equal([0, 6, 6])
       })
 
       it('keeps notices for their partition until all that want to hear of them were told', async () => {

@@ -214,6 +214,7 @@ export class Auditor {
     this.#historyHasNoGaps()
     this.#timersMatch()
     this.#everyoneIsTold()
+    this.#outcomesTeachOnce()
     for (const fact of postgres.tables.facts.values())
       if (!fact.applied) this.breach(1, `the ${fact.kind} of ${fact.actionId} is never heard`)
     for (const letter of postgres.tables.deadLetters.values())
@@ -265,6 +266,19 @@ export class Auditor {
     const told = [...people.values()].reduce((sum, person) => sum + person.events, 0)
     const count = [...events.values()].filter(({ kind }) => kind === 'event').length
     if (told !== count) this.breach(11, `people were told of ${told} events, and there are ${count}`)
+  }
+
+  /** What came of an action that a rule made frees its user and teaches, once. */
+  #outcomesTeachOnce(): void {
+    const { actions, people, lessons } = this.#options.postgres.tables
+    for (const [who, { standing }] of people)
+      for (const { open } of standing.offers)
+        if (open !== null && ENDED.has(actions.get(open)?.row.state.status ?? 'pending'))
+          this.breach(6, `${who} never hears that ${open} has ended`)
+    const made = [...actions.values()].filter(({ row }) => row.origin.startsWith('rule:'))
+    const counted = made.filter(({ row }) => row.state.outcome !== null).length
+    const learnt = [...lessons.values()].reduce((sum, n) => sum + n, 0)
+    if (learnt !== counted) this.breach(6, `${counted} outcomes taught ${learnt} times`)
   }
 
   /** One decision for each event, and each user's in the order of their events. */

@@ -156,6 +156,17 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    guard: 'what came of an action is written with its end',
+    engine: [
+      patch(
+        'test/sim/turn-model.ts',
+        'if (reports.length > 0) await',
+        'if (reports.length > 0 && this.#postgres.world.random.next() < 0.9) await',
+      ),
+    ],
+    ledger: [patch('src/ledger/turn-transaction.ts', 'await insertPassed(this.client, decided.reports)', '')],
+  },
+  {
     guard: 'events wait for older transactions',
     engine: [
       patch('test/sim/turn-model.ts', 'isReady: event.xid < this.#postgres.oldestXid', 'isReady: true'),
