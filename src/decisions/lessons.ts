@@ -1,4 +1,5 @@
 import { type Budget, type Logic, LogicError } from '../documents/evaluate.ts'
+import { kinshipOf } from './kinship.ts'
 import { added, forgotten, type Learned } from './posterior.ts'
 
 /** A share of what was learnt; numbers are as of `at` in ms, and count half after each half-life. */
@@ -13,11 +14,13 @@ export interface LearnedShare extends Learned {
 export interface DomainLessons {
   /** Of a rule at `now`, from all users to those of one segment: each of the pools is a part of the one before. */
   pools(rule: string, segment: string, now: number): Learned[]
+  /** As how many outcomes of its own those of all others weigh for a segment; as of the first time that is asked for. */
+  kinship(now: number): number
   /** Whether one more segment can be told apart, or this one is already. */
   hasRoomFor(segment: string): boolean
 }
 
-const NOTHING: DomainLessons = { pools: () => [], hasRoomFor: () => true }
+const NOTHING: DomainLessons = { pools: () => [], kinship: () => kinshipOf([]), hasRoomFor: () => true }
 
 /** More users than this cannot be told apart: what comes beyond is learnt of all. */
 const SEGMENTS_MAX = 200
@@ -33,6 +36,7 @@ export function lessonsOf(shares: readonly LearnedShare[]): (domain: string) => 
 function domainLessons(shares: readonly LearnedShare[]): DomainLessons {
   const byRule = Map.groupBy(shares, ({ rule }) => rule)
   const segments = new Set(shares.map(({ segment }) => segment))
+  let kinship: number | null = null
   const total = (of: readonly LearnedShare[], now: number): Learned =>
     of
       .map((share): Learned => forgotten(share, now, share.halfLifeMs))
@@ -43,6 +47,14 @@ function domainLessons(shares: readonly LearnedShare[]): DomainLessons {
       if (all === undefined) return []
       const own = all.filter((share) => share.segment === segment)
       return own.length === all.length ? [total(all, now)] : [total(all, now), total(own, now)]
+    },
+    kinship(now) {
+      kinship ??= kinshipOf(
+        [...byRule.values()].map((all) =>
+          [...Map.groupBy(all, ({ segment }) => segment).values()].map((own) => total(own, now)),
+        ),
+      )
+      return kinship
     },
     hasRoomFor: (segment) => segments.has(segment) || segments.size < SEGMENTS_MAX,
   }

@@ -3,6 +3,7 @@ import { type Budget, fullBudget } from '../documents/evaluate.ts'
 import type { Policy } from '../documents/policy.ts'
 import type { Rule, RuleDocument } from '../documents/rule-book.ts'
 import type { Mistake } from '../errors.ts'
+import { believe } from './belief.ts'
 import { capped } from './caps.ts'
 import {
   type Candidate,
@@ -13,7 +14,7 @@ import {
   oneAnAction,
 } from './decide.ts'
 import { type DomainLessons, segmentOf } from './lessons.ts'
-import { meanOf, posteriorOf } from './posterior.ts'
+import { meanOf } from './posterior.ts'
 import { choose, type Random, type Strategy } from './strategy.ts'
 
 /** What deciding needs to know of an action type. */
@@ -67,13 +68,15 @@ export function pick(
     passes(rule, candidate, policy, circumstances, considered),
   )
   const segment = segmentOf(policy.learning.segment, data, lessons, newBudget())
-  const arms = allowed.map(({ rule }) => ({
-    key: rule.name,
-    posterior: posteriorOf(
-      { confidence: rule.confidence, weight: policy.learning.weight },
-      lessons.pools(rule.name, segment, now),
-    ),
-  }))
+  const beliefs = believe(
+    allowed.map(({ rule: { name, confidence } }) => ({
+      confidence,
+      pools: lessons.pools(name, segment, now),
+    })),
+    policy.learning.weight,
+    lessons.kinship(now),
+  )
+  const arms = allowed.map(({ rule }, index) => ({ key: rule.name, posterior: beliefs[index]! }))
   const strategy = policy.learning.strategy ?? circumstances.strategy
   const { order, propensities } = choose(arms, strategy, random)
   const believed = new Map(

@@ -1,8 +1,11 @@
 import { type Beta, meanOf } from './posterior.ts'
 import { superiorities } from './superiority.ts'
 
-/** `best`: whatever is believed best. `thompson`: each as often as it is believed to be the best. */
+/** `best`: whatever is believed best. `thompson`: each as often as it is probable that it is the best. */
 export type Strategy = 'best' | 'thompson'
+
+/** Thompson's picks count all that is believed so often: less is tried for its own sake, and fewer picks are lost to it. */
+const DECISIVENESS = 2
 
 /** Gives a number from 0 up to 1, as chance has it; the same decision is given the same ones. */
 export type Random = () => number
@@ -27,7 +30,12 @@ export function choose(candidates: readonly Arm[], strategy: Strategy, random: R
     .map(({ key }) => key)
   if (strategy === 'best')
     return { order, propensities: Object.fromEntries(order.map((key, rank) => [key, rank === 0 ? 1 : 0])) }
-  const chances = superiorities(candidates.map(({ posterior }) => posterior))
+  const chances = superiorities(
+    candidates.map(({ posterior: { alpha, beta } }) => ({
+      alpha: DECISIVENESS * alpha,
+      beta: DECISIVENESS * beta,
+    })),
+  )
   const propensities = Object.fromEntries(candidates.map(({ key }, index) => [key, chances[index]!]))
   // By the very numbers that are recorded: they are then right however they were computed.
   const picked = drawn(order, propensities, random)
