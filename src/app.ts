@@ -45,6 +45,7 @@ import { Erasures } from './upkeep/erasures.ts'
 import { MonthKeeper } from './upkeep/months.ts'
 import { Replays } from './upkeep/replays.ts'
 import { Retention } from './upkeep/retention.ts'
+import { RolloutKeeper } from './upkeep/rollouts.ts'
 
 const POOL_MAX = { web: 16, worker: 8 }
 /** Of one statement: a connection may be dead without saying so, and a beat should outlive the wait. */
@@ -201,18 +202,26 @@ function startUpkeep(
   const months = new MonthKeeper(ledger, log)
   const retention = new Retention(ledger, log, config.keep)
   const endpoints = new EndpointHealthKeeper(ledger, log, config.endpointFailingMs)
+  const rollouts = new RolloutKeeper(ledger, log)
   const erasures = new Erasures(ledger, config.partitions, log)
   const openSecret = (sealed: Buffer) => secrets.open(sealed)
   const replays = new Replays(ledger, log, { partitions: config.partitions, openSecret, compileFilter })
   months.start()
   retention.start()
   erasures.start()
+  rollouts.start()
   endpoints.start()
   replays.start()
   return {
     async stop() {
       months.stop()
-      await Promise.all([retention.stop(), erasures.stop(), endpoints.stop(), replays.stop()])
+      await Promise.all([
+        retention.stop(),
+        erasures.stop(),
+        rollouts.stop(),
+        endpoints.stop(),
+        replays.stop(),
+      ])
     },
   }
 }

@@ -74,6 +74,16 @@ const catalogue = {
     retryable: false,
     text: 'Another document in force is for the same action.',
   },
+  approval_needed: {
+    status: 409,
+    retryable: false,
+    text: 'This costs more than one person may put in force.',
+  },
+  second_person_needed: {
+    status: 403,
+    retryable: false,
+    text: 'Whoever asked for it cannot approve it.',
+  },
   too_many_documents: { status: 409, retryable: false, text: 'A tenant may keep only so many documents.' },
   letter_resolved: { status: 409, retryable: false, text: 'The dead letter was resolved before.' },
   too_late: { status: 409, retryable: false, text: 'The action was sent before it could be cancelled.' },

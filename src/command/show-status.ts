@@ -47,7 +47,7 @@ function totals(status: Status): string {
 }
 
 function whatIsWrong(status: Status): string[] {
-  const { partitions, workers, suspects, breakers, deadLetters, notSending, rules } = status
+  const { partitions, workers, suspects, breakers, deadLetters, notSending, rules, stopped } = status
   const wrong: string[] = []
   if (workers.length === 0) wrong.push('no worker is alive: nothing is sent')
   else if (partitions.free > 0) wrong.push(`${partitions.free} of ${partitions.all} partitions have no owner`)
@@ -67,6 +67,8 @@ function whatIsWrong(status: Status): string[] {
     )
   if (rules.versions > 1 && rules.broken.length === 0)
     wrong.push(`${rules.versions} versions of the rules are in force at the same time`)
+  for (const { tenant, document, version, why, sinceMs } of stopped)
+    wrong.push(`${tenant}: version ${version} of ${document} was stopped ${seconds(sinceMs)} ago: ${why}`)
   if (deadLetters > 0) wrong.push(`${many(deadLetters)} dead letters: volley dead-letters list`)
   return wrong
 }

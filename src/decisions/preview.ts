@@ -42,8 +42,8 @@ export interface Preview {
   examples: Disagreement[]
 }
 
-/** Finds the rules of one domain that an event of a type asks. */
-export type RulesFor = (type: string) => readonly Rule[]
+/** Finds the rules of one domain that an event of a type asks about a user. */
+export type RulesFor = (type: string, userId: string) => readonly Rule[]
 
 /** All that one preview may take: a web process has others to answer. */
 const STEPS_MAX = 300_000
@@ -90,7 +90,7 @@ function tally(rulesFor: RulesFor) {
   return {
     steps: budgets.taken,
     ask({ type, userId, data }: PreviewEvent): Candidate | null {
-      const { recommendation, considered } = decide(rulesFor(type), data, null, budgets.next)
+      const { recommendation, considered } = decide(rulesFor(type, userId), data, null, budgets.next)
       for (const { rule, error } of considered)
         if (error !== undefined && !failed.has(rule)) failed.set(rule, error)
       if (recommendation === null) return null

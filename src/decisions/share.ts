@@ -1,9 +1,6 @@
-import { hash } from 'node:crypto'
+import { shareOf } from '../documents/share.ts'
 
-/** A number from 0 up to 1 that is always the same for the same parts, and says nothing of that for others. */
-export function shareOf(...parts: string[]): number {
-  return hash('sha256', parts.map((part) => `${part}\0`).join(''), 'buffer').readUInt32BE(0) / 2 ** 32
-}
+export { shareOf } from '../documents/share.ts'
 
 /** The chance of one decision, always the same. */
 export const randomFrom = (decision: string) => (): number => shareOf('pick', decision)

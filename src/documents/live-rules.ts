@@ -67,20 +67,20 @@ export class LiveRules implements RuleShelf {
     return this.#own.isReady(tenant)
   }
 
-  documentsOf(tenant: string): DocumentSet {
-    return this.latest().documentsOf(tenant)
-  }
-
   forTenant(tenant: string): RuleBook {
     return this.latest().forTenant(tenant)
   }
 
-  scoringOf(tenant: string): Scoring | null {
-    return this.latest().scoringOf(tenant)
+  forUser(tenant: string, user: string): RuleBook {
+    return this.latest().forUser(tenant, user)
   }
 
-  mappingOf(tenant: string, action: string): Mapping | null {
-    return this.latest().mappingOf(tenant, action)
+  scoringOf(tenant: string, user: string): Scoring | null {
+    return this.latest().scoringOf(tenant, user)
+  }
+
+  mappingOf(tenant: string, action: string, user: string): Mapping | null {
+    return this.latest().mappingOf(tenant, action, user)
   }
 
   /** Begins to follow changes; throws where the ledger cannot be reached. */

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { Log } from '../log.ts'
-import { compileMapping, type Mapping } from './mappings.ts'
-import { compileRuleDocument, type RuleDocument } from './rule-book.ts'
-import { compileScoring, type Scoring } from './scoring.ts'
-import type { OwnKind, OwnSet } from './shelf.ts'
+import { compileMapping } from './mappings.ts'
+import { type Compiled, type OwnSet, ownSetOf, type Rollout } from './rollout.ts'
+import { compileRuleDocument } from './rule-book.ts'
+import { compileScoring } from './scoring.ts'
+import type { OwnKind } from './shelf.ts'
 
-/** A version of a tenant's own document that is in force. */
+/** A version of a tenant's own document that is in force; `share` 1: for everybody. */
 export interface OwnDocument {
   tenant: string
   kind: OwnKind
   name: string
   version: number
+  share: number
   document: unknown
 }
 
@@ -28,11 +30,6 @@ export interface OwnSource {
   read(tenants: readonly string[]): Promise<readonly OwnDocument[]>
 }
 
-type Compiled =
-  | { kind: 'recommendations'; made: RuleDocument }
-  | { kind: 'mappings'; made: Mapping }
-  | { kind: 'scoring'; made: Scoring }
-
 /** What is held of one tenant. */
 interface Held {
   compiled: ReadonlyMap<string, Compiled>
@@ -49,7 +46,7 @@ export interface OwnBounds {
 const BOUNDS: OwnBounds = { tenantsMax: 2_000, charactersMax: 32 * 1024 * 1024 }
 const TENANTS_A_READ = 100
 
-const NONE: OwnSet = { rules: [], mappings: [], scoring: [] }
+const NONE: OwnSet = ownSetOf([], [])
 
 /**
  * The documents that tenants keep themselves. Who has any is known of all tenants; what they say is read when it is first
@@ -148,13 +145,19 @@ export class OwnDocuments {
       return
     }
     const compiled = new Map<string, Compiled>()
+    const settled: Compiled[] = []
+    const rollouts: Rollout[] = []
     let weight = 0
     for (const each of documents) {
       const made = before?.compiled.get(fileOf(each)) ?? this.#compiled(each)
-      if (made !== null) compiled.set(fileOf(each), made)
+      if (made !== null) {
+        compiled.set(fileOf(each), made)
+        if (each.share < 1) rollouts.push({ compiled: made, share: each.share })
+        else settled.push(made)
+      }
       weight += JSON.stringify(each.document).length
     }
-    this.#held.set(tenant, { compiled, set: setOf([...compiled.values()]), weight })
+    this.#held.set(tenant, { compiled, set: ownSetOf(settled, rollouts), weight })
     this.#weight += weight
     this.#makeRoom(tenant)
   }
@@ -204,13 +207,5 @@ function compiledOwn(own: OwnDocument): Compiled {
       return { kind, made: compileScoring(file) }
     default:
       return kind satisfies never
-  }
-}
-
-function setOf(all: readonly Compiled[]): OwnSet {
-  return {
-    rules: all.flatMap((each) => (each.kind === 'recommendations' ? [each.made] : [])),
-    mappings: all.flatMap((each) => (each.kind === 'mappings' ? [each.made] : [])),
-    scoring: all.flatMap((each) => (each.kind === 'scoring' ? [each.made] : [])),
   }
 }

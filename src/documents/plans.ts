@@ -8,6 +8,7 @@ export interface Plan {
   backlog_max: number | null
   action_types_max: number | null
   webhook_endpoints_max: number | null
+  approval_above_usd: number | null
 }
 
 /** Loads `plans.json`. Throws `document_invalid` with the place and what was expected. */
@@ -20,6 +21,7 @@ export function loadPlans(rulesDir: string, path: string): { file: string; plans
     backlog_max: null,
     action_types_max: null,
     webhook_endpoints_max: null,
+    approval_above_usd: null,
   }
   return { file, plans: plans.map((plan) => ({ ...none, ...plan })) }
 }

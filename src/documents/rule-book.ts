@@ -60,11 +60,14 @@ export interface RuleShelf {
   /** Reads what these tenants keep themselves; before that, everything else throws for a tenant that is not ready. */
   ready(tenants: Iterable<string>): Promise<void>
   isReady(tenant: string): boolean
+  /** What decides for whoever is in no share to which a version is rolled out. */
   forTenant(tenant: string): RuleBook
-  /** What scores the users of a tenant; null: nothing does. */
-  scoringOf(tenant: string): Scoring | null
-  /** What makes the bodies of a tenant's actions of this type; null: they have the shape of the API page. */
-  mappingOf(tenant: string, action: string): Mapping | null
+  /** What decides for one user. */
+  forUser(tenant: string, user: string): RuleBook
+  /** What scores a user; null: nothing does. */
+  scoringOf(tenant: string, user: string): Scoring | null
+  /** What makes the bodies of actions of this type for a user; null: they have the shape of the API page. */
+  mappingOf(tenant: string, action: string, user: string): Mapping | null
 }
 
 export interface WrittenRule {
@@ -79,8 +82,15 @@ export interface WrittenRule {
   reasoning: string
 }
 
+/** How a version comes into force, and what takes it out of it again. */
+export interface WrittenRollout {
+  approval_above_usd?: number
+  stop?: { failed_above?: number; rewarded_below?: number; after?: number }
+}
+
 export interface WrittenRules extends WrittenPolicy {
   domain: string
+  rollout?: WrittenRollout
   rules: WrittenRule[]
 }
 

@@ -1,6 +1,7 @@
 import { invalid } from './document-file.ts'
 import type { Mapping } from './mappings.ts'
 import type { OwnDocuments } from './own-documents.ts'
+import { type OwnSet, ownSetFor, rolledOut } from './rollout.ts'
 import { bookOf, type RuleBook, type RuleDocument, type RuleShelf } from './rule-book.ts'
 import type { Scoring } from './scoring.ts'
 
@@ -14,13 +15,6 @@ export const isOwnKind = (kind: string): kind is OwnKind => OWN_KINDS.some((each
 /** Documents that are in force together. */
 export interface DocumentSet {
   rules: RuleBook
-  mappings: readonly Mapping[]
-  scoring: readonly Scoring[]
-}
-
-/** A tenant's own documents that are in force. */
-export interface OwnSet {
-  rules: readonly RuleDocument[]
   mappings: readonly Mapping[]
   scoring: readonly Scoring[]
 }
@@ -81,6 +75,7 @@ const stood = new WeakMap<OwnSet, { files: DocumentSet; set: DocumentSet }>()
 
 /** The same set for the same own documents over the same files, so that what its book remembers stays. */
 function over(files: DocumentSet, own: OwnSet): DocumentSet {
+  if (own.rules.length + own.mappings.length + own.scoring.length === 0) return files
   const known = stood.get(own)
   if (known?.files === files) return known.set
   const set = overFiles(files, own)
@@ -95,7 +90,7 @@ function over(files: DocumentSet, own: OwnSet): DocumentSet {
 export class Shelf implements RuleShelf {
   readonly #files: DocumentSet
   readonly #own: OwnDocuments
-  #said: Map<string, DocumentSet> | undefined
+  #said: Map<string, OwnSet> | undefined
 
   constructor(files: DocumentSet, own: OwnDocuments) {
     this.#files = files
@@ -106,35 +101,64 @@ export class Shelf implements RuleShelf {
     const all = [...new Set(tenants)]
     await this.#own.ready(all)
     // From now on it is known, though others may need the room.
-    for (const tenant of all) this.documentsOf(tenant)
+    for (const tenant of all) this.ownOf(tenant)
   }
 
   isReady(tenant: string): boolean {
     return this.#said?.has(tenant) === true || this.#own.isReady(tenant)
   }
 
-  /** Throws where the tenant's own documents have not been read: a wrong answer would be worse than none. */
-  documentsOf(tenant: string): DocumentSet {
+  /** A tenant's own. Throws where they have not been read: a wrong answer would be worse than none. */
+  ownOf(tenant: string): OwnSet {
     const said = this.#said?.get(tenant)
     if (said !== undefined) return said
     const own = this.#own.of(tenant)
     if (own === null) throw new Error(`the documents of tenant ${tenant} were not read: ready() comes first`)
-    const set =
-      own.rules.length + own.mappings.length + own.scoring.length === 0 ? this.#files : over(this.#files, own)
     this.#said ??= new Map()
-    this.#said.set(tenant, set)
-    return set
+    this.#said.set(tenant, own)
+    return own
+  }
+
+  /** What is in force for whoever is in no share to which something is rolled out. */
+  documentsOf(tenant: string): DocumentSet {
+    return over(this.#files, this.ownOf(tenant))
+  }
+
+  /** Whether events of a type ask any rule, of whomever they are. */
+  asks(tenant: string, type: string): boolean {
+    return this.#books(tenant).some((book) => book.forEvent(type).length > 0)
+  }
+
+  /** The names of all actions that events of a type may ask for, of whomever they are. */
+  actionsOf(tenant: string, type: string): string[] {
+    return this.#books(tenant).flatMap((book) => book.forEvent(type).map(({ action }) => action))
+  }
+
+  /** What decides for those in no share, and for those in every one. */
+  #books(tenant: string): RuleBook[] {
+    const own = this.ownOf(tenant)
+    const settled = over(this.#files, own).rules
+    return own.rollouts.length === 0 ? [settled] : [settled, over(this.#files, rolledOut(own)).rules]
+  }
+
+  /** What is in force for one user. */
+  documentsFor(tenant: string, user: string): DocumentSet {
+    return over(this.#files, ownSetFor(this.ownOf(tenant), tenant, user))
   }
 
   forTenant(tenant: string): RuleBook {
     return this.documentsOf(tenant).rules
   }
 
-  scoringOf(tenant: string): Scoring | null {
-    return scoringIn(this.documentsOf(tenant))
+  forUser(tenant: string, user: string): RuleBook {
+    return this.documentsFor(tenant, user).rules
   }
 
-  mappingOf(tenant: string, action: string): Mapping | null {
-    return mappingIn(this.documentsOf(tenant), action)
+  scoringOf(tenant: string, user: string): Scoring | null {
+    return scoringIn(this.documentsFor(tenant, user))
+  }
+
+  mappingOf(tenant: string, action: string, user: string): Mapping | null {
+    return mappingIn(this.documentsFor(tenant, user), action)
   }
 }

@@ -36,13 +36,8 @@ import {
   putSendingOfTenant,
 } from './operators/tenants.ts'
 import type { Route } from './route.ts'
-import {
-  getRuleDocument,
-  getRuleDocumentDiff,
-  getRuleDocuments,
-  postActivate,
-  putRuleDocument,
-} from './rules/documents.ts'
+import { getReach, postActivate, postApprove } from './rules/activate.ts'
+import { getRuleDocument, getRuleDocumentDiff, getRuleDocuments, putRuleDocument } from './rules/documents.ts'
 import { postEvaluate } from './rules/evaluate.ts'
 import { postPreview } from './rules/preview.ts'
 import { postTryMapping } from './rules/try-mapping.ts'
@@ -91,7 +86,9 @@ const declared: readonly Route[] = [
   putRuleDocument,
   getRuleDocument,
   getRuleDocumentDiff,
+  getReach,
   postActivate,
+  postApprove,
   getSending,
   putSending,
   getStatus,

@@ -1,11 +1,10 @@
-import type { ClientBase, Pool } from 'pg'
+import type { Pool } from 'pg'
 import { VolleyError } from '../errors.ts'
-import { inTransaction } from './transaction.ts'
 
 /** The kinds that tenants keep. */
 export type DocumentKind = 'recommendations' | 'mappings' | 'scoring'
 
-export type DocumentState = 'draft' | 'checked' | 'active' | 'retired'
+export type DocumentState = 'draft' | 'checked' | 'partial' | 'active' | 'retired' | 'stopped'
 
 /** Which document of which tenant. */
 export interface DocumentKey {
@@ -20,6 +19,14 @@ export interface DocumentVersion extends DocumentKey {
   state: DocumentState
   document: unknown
   cases: unknown
+  /** Of users for whom it is in force while it is partial. */
+  share: number
+  /** What waits for a second person, and the key that asked for it; null: nothing does. */
+  waitingShare: number | null
+  askedBy: string | null
+  approvedBy: string | null
+  /** What came of its decisions when it was stopped. */
+  figures: unknown
   madeAt: number
   changedAt: number
 }
@@ -28,7 +35,8 @@ export interface DocumentVersion extends DocumentKey {
 const VERSIONS_KEPT = 100
 const DOCUMENTS_MAX = 20
 
-const COLUMNS = `tenant, kind, name, version, state, document, cases, date_part('epoch', made_at) * 1000 as "madeAt",
+const COLUMNS = `tenant, kind, name, version, state, document, cases, share, waiting_share as "waitingShare",
+  asked_by as "askedBy", approved_by as "approvedBy", figures, date_part('epoch', made_at) * 1000 as "madeAt",
   date_part('epoch', changed_at) * 1000 as "changedAt"`
 
 /** Keeps a new version. Throws `too_many_documents` where the tenant has no room for another document. */
@@ -56,7 +64,7 @@ async function insertVersion(
     `with room as (
        select from rule_document where tenant = $1 and (kind, name) <> ($2, $3) group by kind, name offset ${DOCUMENTS_MAX - 1}
      ), gone as (
-       delete from rule_document where tenant = $1 and kind = $2 and name = $3 and state <> 'active' and version <=
+       delete from rule_document where tenant = $1 and kind = $2 and name = $3 and state not in ('partial', 'active') and version <=
          (select max(version) - ${VERSIONS_KEPT - 1} from rule_document where tenant = $1 and kind = $2 and name = $3)
      )
      insert into rule_document (tenant, kind, name, version, state, document, cases)
@@ -89,73 +97,24 @@ export async function listVersions(
   return rows
 }
 
-/** The newest version of every document of a tenant, with the one that is in force; null where none is. */
-export async function listDocuments(
-  pool: Pool,
-  tenant: string,
-): Promise<{ kind: string; name: string; latest: number; active: number | null }[]> {
-  const { rows } = await pool.query<{ kind: string; name: string; latest: number; active: number | null }>(
-    `select kind, name, max(version) as latest, max(version) filter (where state = 'active') as active
+/** The newest version of a document, the one in force and the one in force for a share; null where none is. */
+export interface ListedDocument {
+  kind: string
+  name: string
+  latest: number
+  active: number | null
+  partial: number | null
+}
+
+/** Every document of a tenant. */
+export async function listDocuments(pool: Pool, tenant: string): Promise<ListedDocument[]> {
+  const { rows } = await pool.query<ListedDocument>(
+    `select kind, name, max(version) as latest, max(version) filter (where state = 'active') as active,
+       max(version) filter (where state = 'partial') as partial
      from rule_document where tenant = $1 group by kind, name order by kind, name`,
     [tenant],
   )
   return rows
-}
-
-/**
- * Puts a version in force, or none where it is null, and gives the state that it was in before: a draft stays what it
- * is. Null where there is no such version, or no document.
- */
-export async function putInForce(
-  pool: Pool,
-  { tenant, kind, name }: DocumentKey,
-  version: number | null,
-): Promise<DocumentState | null> {
-  const key = [tenant, kind, name]
-  return inTransaction(pool, async (client) => {
-    // One after the other, or the index on what is in force would refuse the second.
-    const { rows } = await client.query<{ version: number; state: DocumentState }>(
-      'select version, state from rule_document where tenant = $1 and kind = $2 and name = $3 order by version for update',
-      key,
-    )
-    const wanted = rows.find((row) => (version === null ? row.state === 'active' : row.version === version))
-    if (wanted === undefined) return rows.length > 0 && version === null ? 'retired' : null
-    if (wanted.state === 'draft' || (wanted.state === 'active' && version !== null)) return wanted.state
-    if (kind === 'mappings' && version !== null) await refuseSecond(client, { tenant, kind, name }, version)
-    await client.query(
-      `update rule_document set state = 'retired', changed_at = clock_timestamp()
-       where tenant = $1 and kind = $2 and name = $3 and state = 'active'`,
-      key,
-    )
-    await client.query(
-      `update rule_document set state = 'active', changed_at = clock_timestamp()
-       where tenant = $1 and kind = $2 and name = $3 and version = $4`,
-      [...key, version],
-    )
-    return wanted.state
-  })
-}
-
-/** Throws `document_conflict` where another mapping in force is for the same action. */
-async function refuseSecond(
-  client: ClientBase,
-  { tenant, kind, name }: DocumentKey,
-  version: number,
-): Promise<void> {
-  // Two that are activated at the same time would not see each other.
-  await client.query('select from tenant where id = $1 for update', [tenant])
-  const { rows } = await client.query<{ name: string; action: string }>(
-    `select o.name, o.document->>'action' as action from rule_document o
-     join rule_document w on w.tenant = o.tenant and w.kind = o.kind and w.document->>'action' = o.document->>'action'
-     where o.tenant = $1 and o.kind = $2 and o.name <> $3 and o.state = 'active' and w.name = $3 and w.version = $4 limit 1`,
-    [tenant, kind, name, version],
-  )
-  const [other] = rows
-  if (other !== undefined)
-    throw new VolleyError(
-      'document_conflict',
-      `mappings/${other.name} is in force for ${other.action} already.`,
-    )
 }
 
 /**
@@ -170,26 +129,28 @@ export async function changedInForce(
   // A transaction that commits late writes an earlier time: what is a minute old is read again, and changes nothing.
   const { rows } = await pool.query<{ tenant: string; stamp: string }>(
     since === null
-      ? `select tenant, max(changed_at)::text as stamp from rule_document where state = 'active' group by tenant`
+      ? `select tenant, max(changed_at)::text as stamp from rule_document
+         where state in ('partial', 'active') group by tenant`
       : {
           name: 'documents-changed',
           text: `select tenant, max(changed_at)::text as stamp from rule_document
-                 where changed_at > $1::timestamptz - interval '1 minute' and state in ('active', 'retired') group by tenant`,
+                 where changed_at > $1::timestamptz - interval '1 minute' and state in ('partial', 'active', 'retired', 'stopped')
+                 group by tenant`,
           values: [since],
         },
   )
   return { changed: rows, until: now.rows[0]!.now }
 }
 
+/** A version that is in force; `share` 1: for everybody. */
+export type InForce = DocumentKey & { version: number; document: unknown; share: number }
+
 /** The versions that are in force of these tenants. */
-export async function inForceOf(
-  pool: Pool,
-  tenants: readonly string[],
-): Promise<(DocumentKey & { version: number; document: unknown })[]> {
-  const { rows } = await pool.query<DocumentKey & { version: number; document: unknown }>({
+export async function inForceOf(pool: Pool, tenants: readonly string[]): Promise<InForce[]> {
+  const { rows } = await pool.query<InForce>({
     name: 'documents-in-force',
-    text: `select tenant, kind, name, version, document from rule_document
-           where tenant = any($1::uuid[]) and state = 'active' order by kind, name`,
+    text: `select tenant, kind, name, version, document, case when state = 'active' then 1 else share end as share
+           from rule_document where tenant = any($1::uuid[]) and state in ('partial', 'active') order by kind, name`,
     values: [tenants],
   })
   return rows

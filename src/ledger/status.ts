@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import { type RulesStatus, readRulesInUse } from './rules-in-use.ts'
 import { DEATHS_COUNT, SUSPECT_PARTITION } from './suspects.ts'
 import { SLEEP_LANE } from './timers.ts'
+import { type StoppedVersion, stoppedVersions } from './watched-versions.ts'
 
 /** Counting stops here: what matters at night is that it is many. A lane is counted by its slices, eight as a rule. */
 const COUNT_MAX = 100_000
@@ -48,11 +49,13 @@ export interface Status {
   deadLetters: number
   notSending: { tenant: string; sending: string; reason: string | null }[]
   rules: RulesStatus
+  /** Versions of tenants' rules that were stopped for what came of them within three days. */
+  stopped: StoppedVersion[]
 }
 
 /** The state of the installation; bounded work, however much waits. */
 export async function readStatus(pool: Pool): Promise<Status> {
-  const [workers, partitions, suspects, lanes, sleeping, breakers, deadLetters, notSending, rules] =
+  const [workers, partitions, suspects, lanes, sleeping, breakers, deadLetters, notSending, rules, stopped] =
     await Promise.all([
       readWorkers(pool),
       readPartitions(pool),
@@ -65,6 +68,7 @@ export async function readStatus(pool: Pool): Promise<Status> {
         `select slug as tenant, sending, sending_reason as reason from tenant where sending <> 'on' order by slug`,
       ),
       readRulesInUse(pool),
+      stoppedVersions(pool),
     ])
   return {
     workers,
@@ -80,6 +84,7 @@ export async function readStatus(pool: Pool): Promise<Status> {
     deadLetters: deadLetters.rows[0]!.n,
     notSending: notSending.rows,
     rules,
+    stopped,
   }
 }
 

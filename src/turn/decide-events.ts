@@ -120,7 +120,7 @@ interface Running {
 
 /** `row` is where the event lies, `told` what it is about by now. */
 function decideOne(row: StoredEvent, told: ToldEvent, running: Running, deciding: Deciding): void {
-  const asked = deciding.rules.forTenant(row.tenant).askedBy(told.type)
+  const asked = deciding.rules.forUser(row.tenant, told.userId).askedBy(told.type)
   if (asked.length === 0) return
   const whose = { tenant: row.tenant, test: row.test, id: told.userId, p: row.p }
   const occasion = { userId: told.userId, event: told, trigger: null, time: told.time }
@@ -151,7 +151,7 @@ export function decideFor(
     user,
     standing: person.standing,
     timezone: person.timezone,
-    scores: scoresOf(deciding.rules.scoringOf(tenant), user, occasion.time),
+    scores: scoresOf(deciding.rules.scoringOf(tenant, whose.id), user, occasion.time),
     now: deciding.now,
   }
   const guidance: Guidance = {

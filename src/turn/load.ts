@@ -91,9 +91,10 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
 /** What was spent of the budgets of all domains that these events ask. */
 export async function budgetsFor(engine: Engine, tx: TurnTx, events: readonly StoredEvent[]) {
   const asks = new Map<string, BudgetAsk>()
-  for (const { tenant, test, ...event } of events) {
+  for (const event of events) {
+    const { tenant, test } = event
     if (test) continue
-    for (const { document } of engine.rules.forTenant(tenant).askedBy(typeHeard(event))) {
+    for (const { document } of engine.rules.forUser(tenant, keyOf(event).id).askedBy(typeHeard(event))) {
       const { domain, policy } = document
       if (policy.budget === null) continue
       const ask = { tenant, domain, days: policy.budget.days }
@@ -246,7 +247,7 @@ export async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
   const names = new Map<string, Set<string>>()
   for (const event of events) {
     const wanted = names.get(event.tenant) ?? new Set()
-    for (const rule of engine.rules.forTenant(event.tenant).forEvent(typeHeard(event)))
+    for (const rule of engine.rules.forUser(event.tenant, keyOf(event).id).forEvent(typeHeard(event)))
       wanted.add(rule.action)
     names.set(event.tenant, wanted)
   }

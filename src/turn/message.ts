@@ -18,15 +18,16 @@ export type Worded =
 function mappingOf(
   { latestRules }: Pick<Engine, 'latestRules'>,
   type: RegisteredType,
+  user: string,
 ): Mapping | null | undefined {
   if (type.form !== 'action') return null
   const rules = latestRules()
-  return rules.isReady(type.tenant) ? rules.mappingOf(type.tenant, type.name) : undefined
+  return rules.isReady(type.tenant) ? rules.mappingOf(type.tenant, type.name, user) : undefined
 }
 
 /** Whether its mapping, or the user of whom that says something, was not read just now. */
 export function mustRead(engine: Engine, action: HeldAction, type: RegisteredType): boolean {
-  const mapping = mappingOf(engine, type)
+  const mapping = mappingOf(engine, type, action.row.userId)
   if (mapping === undefined) return true
   return mapping?.looksAtUser === true && !engine.addressees.isFresh(action)
 }
@@ -39,7 +40,7 @@ export function wordedFor(
   { attempt, nowMs }: { attempt: number; nowMs: number },
 ): Worded {
   const dispatched = { ...action.row, typeName: type.name }
-  const mapping = mappingOf(engine, type)
+  const mapping = mappingOf(engine, type, action.row.userId)
   if (mapping === undefined) return { kind: 'unread' }
   if (mapping === null) return { kind: 'worded', message: FORMS[type.form].message(dispatched, nowMs) }
   const person = mapping.looksAtUser ? engine.addressees.of(action) : null

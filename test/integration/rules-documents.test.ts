@@ -52,7 +52,7 @@ describe("a tenant's own document of rules", () => {
     expect(made.body.version).to.include({ version: 1, state: 'checked' })
     expect(made.body.check).to.deep.equal({ mistakes: [], failed_cases: [], warnings: [] })
     expect(await badgeOf()).to.equal('smart_shopper')
-    expect((await activate(1)).body).to.deep.equal({ active: 1 })
+    expect((await activate(1)).body).to.include({ active: 1, share: 1 })
     expect(await recommended()).to.deep.equal({ badge: 'own' })
     await eventually(async () => expect(await badgeOf()).to.equal('own'))
     expect(await recommended(volley.keys.other)).to.include({ reason: 're-engagement bonus' })
@@ -63,7 +63,9 @@ describe("a tenant's own document of rules", () => {
       source: 'own/recommendations/loyalty.json@1',
       rules: ['greet'],
     })
-    expect(own).to.deep.equal([{ kind: 'recommendations', name: 'loyalty', latest: 1, active: 1 }])
+    expect(own).to.deep.equal([
+      { kind: 'recommendations', name: 'loyalty', latest: 1, active: 1, partial: null },
+    ])
     expect((await get('', volley.keys.other)).body.own).to.deep.equal([])
   })
 

@@ -125,6 +125,7 @@ export const RULES: RuleShelf = {
   ready: async () => undefined,
   isReady: () => true,
   forTenant: () => BOOK,
+  forUser: () => BOOK,
   scoringOf: () => null,
   mappingOf: () => null,
 }

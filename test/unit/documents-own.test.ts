@@ -20,7 +20,7 @@ class Table {
   /** Awaited after what is answered was read. */
   before: () => Promise<void> = async () => undefined
 
-  put(tenant: string, ...documents: Pick<OwnDocument, 'kind' | 'name' | 'version' | 'document'>[]): void {
+  put(tenant: string, ...documents: Omit<OwnDocument, 'tenant'>[]): void {
     this.#rows.set(
       tenant,
       documents.map((each) => ({ tenant, ...each })),
@@ -41,6 +41,7 @@ const scoring = (stage: string, version = 1) => ({
   kind: 'scoring' as const,
   name: 'default',
   version,
+  share: 1,
   document: {
     name: 'default',
     lifecycle_stage: [{ is: stage, when: true }],
@@ -61,7 +62,7 @@ describe('the documents of many tenants', () => {
   const shelf = () => new Shelf(FILES, own)
   const stageOf = async (tenant: string, on = shelf()) => {
     await on.ready([tenant])
-    const scored = on.scoringOf(tenant)!.score({ user: {}, now: '2026-01-01T00:00:00.000Z' })
+    const scored = on.scoringOf(tenant, 'u')!.score({ user: {}, now: '2026-01-01T00:00:00.000Z' })
     return scored.lifecycle_stage
   }
   beforeEach(() => {
@@ -82,14 +83,14 @@ describe('the documents of many tenants', () => {
     table.put('t1', scoring('own'))
     await open()
     expect(own.isReady('t2')).to.equal(true)
-    expect(shelf().scoringOf('t2')!.file).to.equal('rules/scoring/default.json')
+    expect(shelf().scoringOf('t2', 'u')!.file).to.equal('rules/scoring/default.json')
     expect(table.asked).to.deep.equal([])
   })
 
   it('are never guessed: who asks before they were read is told so', async () => {
     table.put('t1', scoring('own'))
     await open()
-    expect(() => shelf().scoringOf('t1')).to.throw(/tenant t1 were not read/)
+    expect(() => shelf().scoringOf('t1', 'u')).to.throw(/tenant t1 were not read/)
     expect(() => shelf().forTenant('t1')).to.throw(/tenant t1 were not read/)
   })
 
@@ -114,7 +115,7 @@ describe('the documents of many tenants', () => {
     expect(await stageOf('t1')).to.equal('own')
     table.put('t1')
     await own.hear()
-    expect(shelf().scoringOf('t1')!.file).to.equal('rules/scoring/default.json')
+    expect(shelf().scoringOf('t1', 'u')!.file).to.equal('rules/scoring/default.json')
   })
 
   it('say the same to the end of a turn that has begun', async () => {
@@ -170,7 +171,7 @@ describe('the documents of many tenants', () => {
     await open()
     await shelf().ready(['t1'])
     const on = shelf()
-    expect(on.scoringOf('t1')!.file).to.equal('rules/scoring/default.json')
+    expect(on.scoringOf('t1', 'u')!.file).to.equal('rules/scoring/default.json')
     expect(heard.lines[0]).to.include({ tenant: 't1', kind: 'scoring', name: 'default' })
   })
 })

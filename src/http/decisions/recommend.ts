@@ -63,16 +63,16 @@ export const postRecommend = route({
     context: { current_points: 1200, current_tier: 'silver', days_since_last_redemption: 14 },
   },
   async handler({ body, caller, deps }) {
-    await deps.rules.ready([caller.tenant])
-    const rules = deps.rules.forTenant(caller.tenant)
-    const document = documentOf(body.domain, rules)
+    const rules = deps.rules.latest()
+    await rules.ready([caller.tenant])
+    const document = documentOf(body.domain, rules.forUser(caller.tenant, body.user_id))
     const { domain } = document
     const id = newId('de')
     const now = Date.now()
     const asked = { tenant: caller.tenant, test: caller.mode === 'test', id: body.user_id }
     const person = (await readCurrent(deps.ledger.pool, asked)) ?? unknownPerson(false)
     const seen = { ...seenByRules(person, now) }
-    const scores = scoresOf(deps.rules.latest().scoringOf(caller.tenant), seen, now)
+    const scores = scoresOf(rules.scoringOf(caller.tenant, body.user_id), seen, now)
     const data = {
       event: null,
       user: { id: body.user_id, ...scores, ...seen },

@@ -22,6 +22,6 @@ export async function takeEvents(
 /** How many events may become actions to be sent: what no rule answers is only recorded, and is never too much. */
 function mayAct(events: readonly NewEvent[], origin: EventOrigin, deps: WebDeps): number {
   if (origin.test || !origin.decides || deps.tenants.sendingOf(origin.tenant) === 'shadow') return 0
-  const rules = deps.rules.forTenant(origin.tenant)
-  return events.filter(({ kind, type }) => kind === 'event' && rules.forEvent(type).length > 0).length
+  const rules = deps.rules.latest()
+  return events.filter(({ kind, type }) => kind === 'event' && rules.asks(origin.tenant, type)).length
 }

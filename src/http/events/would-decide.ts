@@ -39,9 +39,10 @@ export async function knownPeople(
   rows: readonly NewEvent[],
 ): Promise<KnownPeople> {
   const known = new Map<string, Person>()
-  await deps.rules.ready([tenant])
+  const rules = deps.rules.latest()
+  await rules.ready([tenant])
   // Nothing is decided where no rule answers, whoever it is about.
-  if (!rows.some((row) => deps.rules.forTenant(tenant).forEvent(row.type).length > 0)) return known
+  if (!rows.some((row) => rules.asks(tenant, row.type))) return known
   let asked = new Set(rows.flatMap((row) => [idOf(row), row.userId]))
   // Whoever was joined to another is followed there.
   for (let joins = 0; asked.size > 0 && joins < 4; joins++) {
@@ -64,14 +65,14 @@ export async function wouldDecide(
   tenant: string,
   deps: WebDeps,
 ): Promise<WouldDecide[]> {
-  await deps.rules.ready([tenant])
   // One version of the rules for all of it.
-  const rules = deps.rules.forTenant(tenant)
+  const rules = deps.rules.latest()
+  await rules.ready([tenant])
   const asked = new Set(
-    rows.filter(({ kind, type }) => kind === 'event' && rules.forEvent(type).length > 0).slice(0, EVENTS_MAX),
+    rows.filter(({ kind, type }) => kind === 'event' && rules.asks(tenant, type)).slice(0, EVENTS_MAX),
   )
   if (asked.size === 0) return []
-  const names = [...asked].flatMap(({ type }) => rules.forEvent(type).map(({ action }) => action))
+  const names = [...asked].flatMap(({ type }) => rules.actionsOf(tenant, type))
   const types = await deps.registry.byNames(tenant, names)
   await deps.lessons.ready([tenant])
   const people = new Map(known)
@@ -88,11 +89,11 @@ export async function wouldDecide(
       user,
       standing: told.person.standing,
       timezone: told.person.timezone,
-      scores: scoresOf(deps.rules.latest().scoringOf(tenant), user, event.time),
+      scores: scoresOf(rules.scoringOf(tenant, told.id), user, event.time),
       now,
     }
     const { made } = decideOccasion(occasion, situation, {
-      asked: rules.askedBy(row.type),
+      asked: rules.forUser(tenant, told.id).askedBy(row.type),
       types,
       lessonsOf: (domain) => deps.lessons.of(tenant, domain),
       // A test key spends nothing.

@@ -61,6 +61,16 @@ const View = Type.Object({
       Type.Object({ message: Type.String(), processes: Type.Integer(), since_ms: Type.Number() }),
       { description: 'Edits that were not taken; these processes keep the version before.' },
     ),
+    stopped: Type.Array(
+      Type.Object({
+        tenant: Type.String(),
+        document: Type.String(),
+        version: Type.Integer(),
+        why: Type.String(),
+        since_ms: Type.Number(),
+      }),
+      { description: 'Versions that were stopped for what came of them within three days, 20 at most.' },
+    ),
   }),
 })
 
@@ -88,6 +98,7 @@ export const viewStatus = (status: Status): Static<typeof View> => ({
   rules: {
     versions: status.rules.versions,
     broken: status.rules.broken.map(({ sinceMs, ...edit }) => ({ ...edit, since_ms: sinceMs })),
+    stopped: status.stopped.map(({ sinceMs, ...version }) => ({ ...version, since_ms: sinceMs })),
   },
 })
 

@@ -1,31 +1,35 @@
 import Type, { type Static } from 'typebox'
 import { checkOwn, differencesOf, type OwnCheck } from '../../decisions/check-own.ts'
-import { didYouMean } from '../../documents/nearest.ts'
-import { isOwnKind, OWN_KINDS } from '../../documents/shelf.ts'
+import { nameOf } from '../../documents/rollout.ts'
 import { VolleyError } from '../../errors.ts'
-import {
-  addVersion,
-  type DocumentKey,
-  type DocumentVersion,
-  listDocuments,
-  listVersions,
-  putInForce,
-} from '../../ledger/rule-documents.ts'
-import type { Caller, WebDeps } from '../deps.ts'
+import { addVersion, type DocumentVersion, listDocuments } from '../../ledger/rule-documents.ts'
 import { MistakesAnswer } from '../mistakes.ts'
 import { route } from '../route.ts'
+import { keyOf, Params, pick, VersionNumber, versionsOf } from './document-key.ts'
 
 const BYTES_MAX = 512 * 1024
 
-const Params = Type.Object({ kind: Type.String(), name: Type.String() })
-const VersionNumber = Type.Integer({ minimum: 1, maximum: 2_147_483_647 })
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 const Version = Type.Object({
   kind: Type.String(),
   name: Type.String(),
   version: Type.Integer(),
-  state: Type.String({ description: 'draft: it has mistakes; checked; active: in force; retired: it was.' }),
+  state: Type.String({
+    description:
+      'draft: it has mistakes; checked; waiting: for a second person; partial: in force for a share of users; active: in force; retired: it was; stopped: for what came of it.',
+  }),
+  share: Nullable(Type.Number({ description: 'Of users for whom it is in force while it is partial.' })),
+  waiting: Nullable(
+    Type.Object(
+      { share: Type.Number(), asked_by: Type.String() },
+      {
+        description: 'What waits for a second person, and the key that asked for it.',
+      },
+    ),
+  ),
+  approved_by: Nullable(Type.String({ description: 'The key of the second person.' })),
+  figures: Type.Unknown({ description: 'What came of its decisions when it was stopped, and why it was.' }),
   made_at: Type.String(),
   changed_at: Type.String(),
 })
@@ -85,6 +89,7 @@ export const getRuleDocuments = route({
           source: Type.String({ description: 'A file, or a version of a document of your own.' }),
           rules: Type.Optional(Type.Array(Type.String())),
           action: Type.Optional(Type.String({ description: 'The action type that a mapping is for.' })),
+          share: Type.Optional(Type.Number({ description: 'Of users for whom it is in force instead.' })),
         }),
       ),
       own: Type.Array(
@@ -93,13 +98,15 @@ export const getRuleDocuments = route({
           name: Type.String(),
           latest: Type.Integer(),
           active: Nullable(Type.Integer()),
+          partial: Nullable(Type.Integer({ description: 'In force for a share of users.' })),
         }),
       ),
     }),
   },
   async handler({ caller, deps }) {
-    await deps.rules.ready([caller.tenant])
-    const { rules, mappings, scoring } = deps.rules.documentsOf(caller.tenant)
+    const shelf = deps.rules.latest()
+    await shelf.ready([caller.tenant])
+    const { rules, mappings, scoring } = shelf.documentsOf(caller.tenant)
     const in_force = [
       ...rules.documents.map(({ domain, file, rules }) => ({
         kind: 'recommendations',
@@ -109,6 +116,12 @@ export const getRuleDocuments = route({
       })),
       ...mappings.map(({ name, file, action }) => ({ kind: 'mappings', name, source: file, action })),
       ...scoring.map(({ name, file }) => ({ kind: 'scoring', name, source: file })),
+      ...shelf.ownOf(caller.tenant).rollouts.map(({ compiled, share }) => ({
+        kind: compiled.kind,
+        name: nameOf(compiled),
+        source: compiled.made.file,
+        share,
+      })),
     ]
     return { status: 200, body: { in_force, own: await listDocuments(deps.ledger.pool, caller.tenant) } }
   },
@@ -172,77 +185,15 @@ export const getRuleDocumentDiff = route({
   },
 })
 
-/** Rolling back is activating an earlier version. */
-export const postActivate = route({
-  method: 'POST',
-  path: '/api/rules/:kind/:name/activate',
-  summary: 'Put a version of a document of rules in force',
-  description:
-    'Every process goes by it within two seconds. An earlier version rolls back; null: the file again.',
-  auth: 'key',
-  params: Params,
-  body: Type.Object({ version: Nullable(VersionNumber) }),
-  answers: { 200: Type.Object({ active: Nullable(Type.Integer()) }) },
-  errors: ['not_found', 'live_key_needed', 'document_not_checked', 'document_conflict'],
-  async handler({ params, body: { version }, caller, deps }) {
-    const key = keyOf(params, caller, 'write')
-    const before = await putInForce(deps.ledger.pool, key, version)
-    if (before === null) throw notFound(key, version)
-    if (before === 'draft')
-      throw new VolleyError(
-        'document_not_checked',
-        `Version ${version} of ${key.name} has mistakes; keep a new one.`,
-      )
-    await deps.rules.hearTenants()
-    return { status: 200, body: { active: version } }
-  },
-})
-
-/** Whose document it is. Throws `not_found` for a kind that tenants do not keep, `live_key_needed` for a test key. */
-function keyOf(
-  { kind, name }: Static<typeof Params>,
-  { tenant, mode }: Caller,
-  purpose: 'read' | 'write',
-): DocumentKey {
-  if (!isOwnKind(kind))
-    throw new VolleyError(
-      'not_found',
-      `Tenants keep no documents of the kind ${kind}; expected one of ${OWN_KINDS.join(', ')}${didYouMean(kind, OWN_KINDS)}`,
-    )
-  if (!/^[a-z][a-z0-9_-]{0,63}$/.test(name))
-    throw new VolleyError(
-      'not_found',
-      `No document can be called ${name}; expected a small letter and at most 63 small letters, digits, _ or -.`,
-    )
-  if (purpose === 'write' && mode === 'test') throw new VolleyError('live_key_needed')
-  return { tenant, kind, name }
-}
-
-async function versionsOf(deps: WebDeps, key: DocumentKey): Promise<DocumentVersion[]> {
-  const versions = await listVersions(deps.ledger.pool, key)
-  if (versions.length === 0) throw notFound(key, null)
-  return versions
-}
-
-function pick(versions: readonly DocumentVersion[], version: number): DocumentVersion {
-  const found = versions.find((each) => each.version === version)
-  if (found === undefined) throw notFound(versions[0]!, version)
-  return found
-}
-
-const notFound = ({ kind, name }: DocumentKey, version: number | null) =>
-  new VolleyError(
-    'not_found',
-    version === null
-      ? `No document is kept at ${kind}/${name}.`
-      : `${kind}/${name} has no version ${version}.`,
-  )
-
 const viewVersion = (each: DocumentVersion): Static<typeof Version> => ({
   kind: each.kind,
   name: each.name,
   version: each.version,
-  state: each.state,
+  state: each.waitingShare !== null && each.state !== 'partial' ? 'waiting' : each.state,
+  share: each.state === 'partial' ? each.share : null,
+  waiting: each.waitingShare === null ? null : { share: each.waitingShare, asked_by: each.askedBy! },
+  approved_by: each.approvedBy,
+  figures: each.figures,
   made_at: new Date(each.madeAt).toISOString(),
   changed_at: new Date(each.changedAt).toISOString(),
 })

@@ -67,8 +67,9 @@ async function mappingCalled(
   version: number | undefined,
 ): Promise<Mapping> {
   if (version === undefined) {
-    await deps.rules.ready([tenant])
-    const found = deps.rules.documentsOf(tenant).mappings.find((mapping) => mapping.name === name)
+    const rules = deps.rules.latest()
+    await rules.ready([tenant])
+    const found = rules.documentsOf(tenant).mappings.find((mapping) => mapping.name === name)
     if (found === undefined) throw new VolleyError('not_found', `No mapping in force is called ${name}.`)
     return found
   }

@@ -1,0 +1,184 @@
+import Type, { type Static } from 'typebox'
+import { type Person, seenByRules, unknownPerson } from '../../../actors/person.ts'
+import { type PreviewEvent, preview, type Reach, type RulesFor } from '../../decisions/preview.ts'
+import { scoresOf } from '../../decisions/scores.ts'
+import { estimatedCosts } from '../../ledger/estimated-costs.ts'
+import { type ListedEvent, listEvents } from '../../ledger/list-events.ts'
+import { loadPeople } from '../../ledger/people.ts'
+import { personKey } from '../../ledger/person-key.ts'
+import type { WebDeps } from '../deps.ts'
+
+const DAY_MS = 86_400_000
+const PAGES_MAX = 20
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+const Counts = Type.Record(Type.String(), Type.Integer())
+const ReachAnswer = Type.Object({
+  decisions: Type.Integer(),
+  users: Type.Integer(),
+  by_rule: Counts,
+  by_action: Counts,
+  estimated_cost_usd: Type.Number({ description: 'By estimated_cost_usd of the action types.' }),
+  failed: Type.Record(Type.String(), Type.String(), {
+    description: 'Rules that failed, with the first error.',
+  }),
+})
+const Offer = Nullable(
+  Type.Object({
+    rule: Type.String(),
+    action: Type.String(),
+    parameters: Type.Record(Type.String(), Type.Unknown()),
+    reasoning: Type.String(),
+  }),
+)
+
+/** What two versions of the rules of a domain do with the events of the last days. */
+export const ReachComparison = Type.Object({
+  events: Type.Integer({ description: 'Events that were asked about.' }),
+  since: Nullable(Type.String({ description: 'The time of the oldest of them.' })),
+  is_complete: Type.Boolean({ description: 'False where there were more, or they took too long.' }),
+  in_force: ReachAnswer,
+  previewed: ReachAnswer,
+  gained: Type.Integer({ description: 'Events that would get something at last.' }),
+  lost: Type.Integer({ description: 'Events that would get nothing any more.' }),
+  changed: Type.Integer({ description: 'Events that would get something else.' }),
+  examples: Type.Array(
+    Type.Object({
+      event_id: Type.String(),
+      type: Type.String(),
+      user_id: Type.String(),
+      in_force: Offer,
+      previewed: Offer,
+    }),
+    { description: 'Events on which the two disagree, 20 at most.' },
+  ),
+})
+export type ReachComparison = Static<typeof ReachComparison>
+
+/** Asks two versions of the rules of a domain about the newest live events of the last days, at most so many. */
+export async function compareReach(
+  deps: WebDeps,
+  tenant: string,
+  { days, limit, now, next }: { days: number; limit: number; now: RulesFor; next: RulesFor },
+): Promise<ReachComparison> {
+  const { events, isAll } = await recentEvents(deps, tenant, { since: Date.now() - days * DAY_MS, limit })
+  const found = preview(await asSeen(deps, tenant, events), now, next)
+  const names = Object.keys({ ...found.before.byAction, ...found.after.byAction })
+  const costs = await estimatedCosts(deps.ledger.pool, tenant, names)
+  const oldest = events[found.events - 1]
+  return {
+    events: found.events,
+    since: oldest === undefined ? null : new Date(oldest.time).toISOString(),
+    is_complete: isAll && found.events === events.length,
+    in_force: viewReach(found.before, costs),
+    previewed: viewReach(found.after, costs),
+    gained: found.gained,
+    lost: found.lost,
+    changed: found.changed,
+    examples: found.examples.map(({ event, before, after }) => ({
+      event_id: event.id,
+      type: event.type,
+      user_id: event.userId,
+      in_force: viewOffer(before),
+      previewed: viewOffer(after),
+    })),
+  }
+}
+
+/** What the previewed version would have cost in so many days; where not all events were asked, as much for the others. */
+export function costOver(
+  days: number,
+  { is_complete: isComplete, since, previewed }: ReachComparison,
+  nowMs: number,
+): number {
+  const cost = previewed.estimated_cost_usd
+  if (isComplete || since === null) return cost
+  return (cost * days * DAY_MS) / Math.max(1, nowMs - Date.parse(since))
+}
+
+async function recentEvents(
+  { ledger }: WebDeps,
+  tenant: string,
+  { since, limit }: { since: number; limit: number },
+): Promise<{ events: ListedEvent[]; isAll: boolean }> {
+  const filter = { userId: null, type: null, source: null, kind: 'event', test: false, until: null } as const
+  const events: ListedEvent[] = []
+  let before: string | null = null
+  let pages = 0
+  do {
+    const left = limit - events.length
+    const page = await listEvents(ledger.pool, tenant, { ...filter, since, before, limit: left })
+    events.push(...page.events)
+    before = page.next
+    pages += 1
+    // Where events are rare among other rows, the newest have to do.
+  } while (before !== null && events.length < limit && pages < PAGES_MAX)
+  return { events: events.filter(({ decides }) => decides), isAll: before === null }
+}
+
+/** The events with what is known of their users; whoever was joined to another is followed there. */
+async function asSeen(
+  { ledger, rules }: WebDeps,
+  tenant: string,
+  events: readonly ListedEvent[],
+): Promise<PreviewEvent[]> {
+  const known = new Map<string, Person>()
+  let wanted = [...new Set(events.map(({ userId }) => userId))]
+  for (let joins = 0; wanted.length > 0 && joins < 4; joins++) {
+    const keys = wanted.map((id) => ({ tenant, test: false, id }))
+    const found = await loadPeople(ledger.pool, keys)
+    for (const key of keys) known.set(key.id, found.get(personKey(key)) ?? unknownPerson(false))
+    wanted = [...new Set([...found.values()].flatMap(({ mergedInto }) => mergedInto ?? []))].filter(
+      (id) => !known.has(id),
+    )
+  }
+  const shelf = rules.latest()
+  await shelf.ready([tenant])
+  return events.map(({ id, type, userId: told, data, time }) => {
+    const userId = currentId(known, told)
+    const user = { ...seenByRules(known.get(userId) ?? unknownPerson(false), time) }
+    const now = new Date(time).toISOString()
+    const event = { id, type, user_id: userId, data, time: now }
+    return {
+      id,
+      type,
+      userId,
+      data: {
+        event,
+        user: { id: userId, ...scoresOf(shelf.scoringOf(tenant, userId), user, time), ...user },
+        context: {},
+        now,
+      },
+    }
+  })
+}
+
+function currentId(known: ReadonlyMap<string, Person>, id: string): string {
+  let current = id
+  for (let joins = 0; joins < 4; joins++) {
+    const next = known.get(current)?.mergedInto ?? null
+    if (next === null) return current
+    current = next
+  }
+  return current
+}
+
+function viewReach(
+  { decisions, users, byRule, byAction, failed }: Reach,
+  costs: ReadonlyMap<string, number>,
+): Static<typeof ReachAnswer> {
+  const cost = Object.entries(byAction).reduce((sum, [action, n]) => sum + n * (costs.get(action) ?? 0), 0)
+  return {
+    decisions,
+    users,
+    by_rule: byRule,
+    by_action: byAction,
+    estimated_cost_usd: Math.round(cost * 10_000) / 10_000,
+    failed,
+  }
+}
+
+const viewOffer = (offer: Static<typeof Offer>): Static<typeof Offer> =>
+  offer === null
+    ? null
+    : { rule: offer.rule, action: offer.action, parameters: offer.parameters, reasoning: offer.reasoning }
