@@ -2,6 +2,7 @@
  * Where a person stands in the loop: what was offered of late and what of it is still open. Pure, like all actors; times
  * are ms since the epoch.
  */
+import type { Scores } from '../src/documents/scoring.ts'
 
 /** Something that was decided for a person. */
 export interface Offer {
@@ -22,12 +23,21 @@ export interface Ask {
   at: number
 }
 
+/** What a person's scores were when they were looked at last. */
+export interface KnownLevels {
+  /** Digest of the scoring document that said so: what another one says is no change of the person. */
+  by: string
+  of: Partial<Scores>
+}
+
 export interface Standing {
   /** In the order in which they were made. */
   offers: readonly Offer[]
   /** By trigger: of what it was told last, so that it fires once for that. */
   fired: { readonly [trigger: string]: number }
   asks: readonly Ask[]
+  /** Left out where no rule follows scores. */
+  levels?: KnownLevels
 }
 
 export const NO_STANDING: Standing = { offers: [], fired: {}, asks: [] }
@@ -66,6 +76,24 @@ export function withAsk(standing: Standing, ask: Ask): Standing {
   return { ...standing, asks }
 }
 
+const FIRED_MAX = 100
+
+/** With what triggers were told; those in force are remembered longest. */
+export function withFired(
+  standing: Standing,
+  told: Readonly<Record<string, number>>,
+  inForce: ReadonlySet<string>,
+): Standing {
+  const fired = { ...standing.fired, ...told }
+  const names = Object.keys(fired)
+  if (names.length <= FIRED_MAX) return { ...standing, fired }
+  const ranked = names.sort((a, b) => Number(inForce.has(b)) - Number(inForce.has(a)))
+  return {
+    ...standing,
+    fired: Object.fromEntries(ranked.slice(0, FIRED_MAX).map((name) => [name, fired[name]!])),
+  }
+}
+
 /** What two people were offered who are one. */
 export function mergedStanding(a: Standing, b: Standing): Standing {
   if (b === NO_STANDING) return a
@@ -75,5 +103,10 @@ export function mergedStanding(a: Standing, b: Standing): Standing {
   for (const [trigger, of] of Object.entries(b.fired))
     fired.set(trigger, Math.max(fired.get(trigger) ?? of, of))
   const asks = [...a.asks, ...b.asks].sort((one, other) => one.at - other.at).slice(0, ASKS_MAX)
-  return { offers: bounded(offers, offers.at(-1)?.at ?? 0), fired: Object.fromEntries(fired), asks }
+  return {
+    ...a,
+    offers: bounded(offers, offers.at(-1)?.at ?? 0),
+    fired: Object.fromEntries(fired),
+    asks,
+  }
 }

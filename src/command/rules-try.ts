@@ -31,7 +31,7 @@ export function tryRules(book: RuleBook, { userId, domain, given }: Trial): stri
 function triedDocument(document: RuleDocument, { userId, given }: Omit<Trial, 'domain'>): string[] {
   const { recommendation, alternatives, considered } = tried(document.rules, given, userId)
   const offered = [recommendation, ...alternatives].flatMap((offer) => (offer === null ? [] : [offer]))
-  const isAsked = new Set(rulesAsked(document.rules, given.event?.type).map(({ name }) => name))
+  const isAsked = new Set(rulesAsked(document.rules, given).map(({ name }) => name))
   const data = dataOf(given, userId)
   const conclusion =
     recommendation === null
@@ -41,7 +41,14 @@ function triedDocument(document: RuleDocument, { userId, given }: Omit<Trial, 'd
     `${document.domain} (${document.file}): ${conclusion}`,
     ...document.written.rules.flatMap((rule) => {
       if (!isAsked.has(rule.name))
-        return ['', head('·', rule, `not asked: waits for ${rule.on.join(', ') || 'recommend alone'}`)]
+        return [
+          '',
+          head(
+            '·',
+            rule,
+            `not asked: waits for ${rule.on.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))).join(', ') || 'recommend alone'}`,
+          ),
+        ]
       const said = considered.find((each) => each.rule === rule.name)
       const place = offered.findIndex((offer) => offer.rule === rule.name)
       const offer = offered[place]

@@ -27,6 +27,7 @@ export function addRules(program: Command): void {
     .option('--tenant <slug>', 'take what is known of the user from the ledger, beneath --facts')
     .option('--event <type>', 'ask as an event of this type does')
     .option('--data <json>', 'data of the event')
+    .option('--trigger <json>', 'ask as a trigger does, such as {"inactive_for": "14d"}')
     .option('--domain <name>', 'one domain alone')
     .option('--available <actions>', 'only these actions, separated by commas')
     .option('--now <time>', 'as of when')

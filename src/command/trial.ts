@@ -16,6 +16,7 @@ export interface TryOptions {
   facts?: string
   event?: string
   data?: string
+  trigger?: string
   now?: string
   available?: string
 }
@@ -41,6 +42,8 @@ export function trialOf(options: TryOptions): Trial {
   const { user, domain, event, available } = options
   if (event === undefined && options.data !== undefined)
     throw new VolleyError('config_invalid', '--data: expected --event <type> beside it')
+  if (event !== undefined && options.trigger !== undefined)
+    throw new VolleyError('config_invalid', '--trigger: expected it without --event, or that without it')
   const now = timeOf(options.now)
   return {
     userId: user,
@@ -52,6 +55,7 @@ export function trialOf(options: TryOptions): Trial {
       ...(event === undefined
         ? {}
         : { event: { type: event, data: objectOf('--data', options.data), time: now } }),
+      ...(options.trigger === undefined ? {} : { trigger: objectOf('--trigger', options.trigger) }),
       ...(available === undefined
         ? {}
         : { available_actions: available.split(',').map((name) => name.trim()) }),

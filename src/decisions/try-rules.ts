@@ -22,7 +22,7 @@ export interface RuleCaseResult {
 
 /** The data that rules see in a case, or when they are tried by hand. */
 export function dataOf(given: RuleCaseGiven, userId: string): DecidingData {
-  const { event } = given
+  const { event, trigger } = given
   const now = given.now ?? event?.time ?? NOW
   return {
     event:
@@ -35,17 +35,33 @@ export function dataOf(given: RuleCaseGiven, userId: string): DecidingData {
             data: event.data ?? {},
             time: event.time ?? now,
           },
+    ...(trigger === undefined ? {} : { trigger: seenTrigger(trigger) }),
     user: { id: userId, ...given.user },
     context: given.context ?? {},
     now,
   }
 }
 
-/** Those of the rules that are asked: all, or by an event only those that wait for its type. */
-export const asked = (rules: readonly Rule[], eventType: string | undefined): readonly Rule[] =>
-  eventType === undefined
-    ? rules
-    : rules.filter((rule) => rule.on.some((pattern) => matches(pattern, eventType)))
+/** Those of the rules that are asked: all, or only those that wait for the type of the event, or for the trigger. */
+export function asked(
+  rules: readonly Rule[],
+  { event, trigger }: Pick<RuleCaseGiven, 'event' | 'trigger'>,
+): readonly Rule[] {
+  if (event !== undefined)
+    return rules.filter((rule) => rule.on.some((pattern) => matches(pattern, event.type)))
+  if (trigger === undefined) return rules
+  // What is given may say more than the rule: facts that rules see of what happened.
+  const isIt = (written: object) =>
+    Object.entries(written).every(([name, value]) => isDeepStrictEqual(trigger[name], value))
+  return rules.filter((rule) => rule.triggers.some(({ written }) => isIt(written)))
+}
+
+const KINDS = ['inactive_for', 'every', 'date', 'change']
+
+const seenTrigger = (trigger: Record<string, unknown>) => ({
+  kind: KINDS.find((kind) => Object.hasOwn(trigger, kind)) ?? null,
+  ...trigger,
+})
 
 /** Asks rules by hand: nothing is recorded and nothing is sent. */
 export const tried = (
@@ -53,8 +69,7 @@ export const tried = (
   given: RuleCaseGiven,
   userId: string,
   newBudget: () => Budget = fullBudget,
-): Decided =>
-  decide(asked(rules, given.event?.type), dataOf(given, userId), given.available_actions ?? null, newBudget)
+): Decided => decide(asked(rules, given), dataOf(given, userId), given.available_actions ?? null, newBudget)
 
 /** Runs the cases of a document, those that come within so many steps; the others fail. */
 export function runRuleCases(

@@ -11,6 +11,8 @@ export interface Case<Given, Expect> {
 
 export interface RuleCaseGiven {
   event?: { type: string; data?: Record<string, unknown>; time?: string }
+  /** A trigger as in `on`, and what else rules see of it. */
+  trigger?: Record<string, unknown>
   user?: Record<string, unknown>
   context?: Record<string, unknown>
   now?: string

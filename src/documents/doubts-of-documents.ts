@@ -5,7 +5,7 @@ import type { WrittenRules } from './rule-book.ts'
 import type { WrittenScoring } from './scoring.ts'
 import { unwinnable } from './unwinnable.ts'
 
-const SEEN_BY_RULES = ['event', 'user', 'context', 'now']
+const SEEN_BY_RULES = ['event', 'trigger', 'user', 'context', 'now']
 const SEEN_BY_MAPPINGS = ['action', 'user', 'now']
 const SEEN_BY_SCORING = ['user', 'now']
 

@@ -5,6 +5,10 @@ import type { Mapping } from './mappings.ts'
 import { compilePolicy, type Policy, periodMs, type WrittenPolicy } from './policy.ts'
 import type { Scoring } from './scoring.ts'
 import { compileTemplate, compileText } from './template.ts'
+import { type AskedDocument, type Timed, timedOf } from './timed.ts'
+import { compileTrigger, type Trigger, type WrittenTrigger } from './triggers.ts'
+
+export type { AskedDocument }
 
 /** One rule, ready to be asked. */
 export interface Rule {
@@ -12,6 +16,8 @@ export interface Rule {
   name: string
   /** The types of events that ask it, exact or ending in `.*`. */
   on: readonly string[]
+  /** What else asks it. */
+  triggers: readonly Trigger[]
   /** Name of the action type that it offers. */
   action: string
   /** What its author believes the chance of success to be, 0 to 1. */
@@ -40,19 +46,13 @@ export interface RuleDocument {
 }
 
 /** The rules that are in force for one tenant, or those of the files alone. */
-export interface RuleBook {
+export interface RuleBook extends Timed {
   documents: readonly RuleDocument[]
   /** In the order of the documents and of the rules in them. */
   forEvent(type: string): readonly Rule[]
   forDomain(domain: string): readonly Rule[]
   /** The documents of which an event of a type asks something, with the rules that it asks. */
   askedBy(type: string): readonly AskedDocument[]
-}
-
-/** What is asked of one document. */
-export interface AskedDocument {
-  document: RuleDocument
-  rules: readonly Rule[]
 }
 
 /** All that documents say in this installation: a tenant's own stand in the place of files about the same. */
@@ -72,7 +72,8 @@ export interface RuleShelf {
 
 export interface WrittenRule {
   name: string
-  on: string[]
+  /** Types of events, and triggers. */
+  on: (string | WrittenTrigger)[]
   when: unknown
   action: string
   parameters?: Record<string, unknown>
@@ -141,6 +142,7 @@ export function bookOf(documents: readonly RuleDocument[]): RuleBook {
   }
   return {
     documents,
+    ...timedOf(documents),
     forDomain: (domain) => documents.find((document) => document.domain === domain)?.rules ?? [],
     forEvent: (type) => waitingFor(type).rules,
     askedBy: (type) => waitingFor(type).asked,
@@ -151,7 +153,8 @@ export function bookOf(documents: readonly RuleDocument[]): RuleBook {
 export const matches = (pattern: string, type: string): boolean =>
   pattern.endsWith('.*') ? type.startsWith(pattern.slice(0, -1)) : pattern === type
 
-function compileRules({ domain, rules }: WrittenRules): Rule[] {
+function compileRules({ domain, rules, quiet_hours }: WrittenRules): Rule[] {
+  const zone = quiet_hours?.timezone ?? 'UTC'
   const names = new Set<string>()
   return rules.map((rule, index): Rule => {
     const path = `/rules/${index}`
@@ -161,7 +164,10 @@ function compileRules({ domain, rules }: WrittenRules): Rule[] {
     return {
       domain,
       name,
-      on,
+      on: on.filter((each) => typeof each === 'string'),
+      triggers: on.flatMap((each, place) =>
+        typeof each === 'string' ? [] : [compileTrigger(each, `${path}/on/${place}`, zone)],
+      ),
       action,
       confidence,
       cooldownMs: rule.cooldown === undefined ? 0 : periodMs(rule.cooldown, `${path}/cooldown`),

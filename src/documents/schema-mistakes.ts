@@ -14,6 +14,8 @@ export function pointerSegment(name: string | number): string {
 export function mistakesOf(errors: readonly ErrorObject[]): Mistake[] {
   const mistakes = new Map<string, Mistake>()
   for (const error of errors) {
+    // That one of two schemas does not hold says nothing beside what does not.
+    if (error.keyword === 'if') continue
     const mistake = { path: pathOf(error), message: messageOf(error) }
     mistakes.set(`${mistake.path}\0${mistake.message}`, mistake)
     if (mistakes.size === MISTAKES_MAX) break

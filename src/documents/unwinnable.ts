@@ -11,11 +11,11 @@ export function unwinnable(rules: readonly WrittenRule[]): Mistake[] {
     const always = constantOf(rule.when)
     if (always === false)
       return [{ path: `${path}/when`, message: 'is never true: the rule can never apply' }]
-    if (rule.on.length === 0 && needsEvent(rule.when))
+    if (rule.on.every((each) => typeof each !== 'string') && needsEvent(rule.when))
       return [
         {
           path: `${path}/on`,
-          message: 'is empty, so no event asks the rule, and without one it can never apply',
+          message: 'names no type of event, so none asks the rule, and without one it can never apply',
         },
       ]
     const better = rules.find((other, place) => other !== rule && beats(other, place, rule, index))
@@ -35,14 +35,18 @@ export function unwinnable(rules: readonly WrittenRule[]): Mistake[] {
 function beats(other: WrittenRule, place: number, rule: WrittenRule, index: number): boolean {
   const isBefore =
     other.confidence > rule.confidence || (other.confidence === rule.confidence && place < index)
-  const isAsked = rule.on.every((type) => other.on.some((pattern) => covers(pattern, type)))
+  const isAsked = rule.on.every((asking) => other.on.some((each) => covers(each, asking)))
   const applies = constantOf(other.when) === true || isDeepStrictEqual(other.when, rule.when)
   return isBefore && isAsked && applies
 }
 
-/** Whether a pattern takes every type that another one does. */
-const covers = (pattern: string, other: string): boolean =>
-  pattern === other || matches(pattern, other.endsWith('.*') ? other.slice(0, -1) : other)
+/** Whether a pattern takes every type that another one does; a trigger takes itself alone. */
+const covers = (pattern: Asking, other: Asking): boolean =>
+  typeof pattern === 'string' && typeof other === 'string'
+    ? pattern === other || matches(pattern, other.endsWith('.*') ? other.slice(0, -1) : other)
+    : isDeepStrictEqual(pattern, other)
+
+type Asking = WrittenRule['on'][number]
 
 /** What a condition is whatever the data; null where it looks at the data, or fails. */
 function constantOf(when: unknown): boolean | null {

@@ -87,7 +87,7 @@ describe('volley rules check', () => {
     [
       'looks at an event that never asks it',
       ({ rules }) => void Object.assign(rules[2], { on: [] }),
-      /! \/rules\/2\/on: is empty, so no event asks the rule/,
+      /! \/rules\/2\/on: names no type of event, so none asks the rule/,
     ],
     [
       'stands behind one that always applies',

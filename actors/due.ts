@@ -1,0 +1,193 @@
+/**
+ * When a person is to be looked at though nothing was said of it, and what follows from a look. Pure, like all actors;
+ * times are ms since the epoch. A look that comes too early does nothing but say when the next one is due: so nothing has
+ * to be written when people are active.
+ */
+import { isLevelTrigger, type LevelTrigger, type Trigger } from '../src/documents/triggers.ts'
+import { type Crossing, hourFrom, nextCrossing, periodAt, type Watched } from './crossings.ts'
+import {
+  changeSeen,
+  type Levels,
+  type LevelWatch,
+  levelsBefore,
+  nextLevels,
+  sameLevels,
+  stillThere,
+} from './levels.ts'
+import type { Person } from './person.ts'
+import { type Ask, type Standing, withFired } from './standing.ts'
+
+/** What people of a tenant are watched for. */
+export interface Watch {
+  /** Each once. */
+  triggers: readonly Trigger[]
+  keys: ReadonlySet<string>
+  /** Null: no trigger follows scores, or nothing scores. */
+  levels: LevelWatch | null
+}
+
+export const NO_WATCH: Watch = { triggers: [], keys: new Set(), levels: null }
+
+/** One trigger that fires. */
+export interface Fire {
+  trigger: Trigger
+  /** What rules see as `trigger`. */
+  seen: Record<string, unknown>
+}
+
+/** What follows from a look; the standing remembers it. */
+export interface Look {
+  fires: Fire[]
+  asks: Ask[]
+  standing: Standing
+}
+
+/** Who has been silent for longer when something is said is likely being imported: the rest gets so much time to arrive. */
+export const SETTLE_MS = 3_600_000
+
+/** By which name it is remembered that a change waits for its hour. */
+const waitOf = ({ key }: Trigger): string => `${key} waits`
+
+/** What fires of a person now, each crossing once. */
+export function lookAt(watched: Watched, watch: Watch, now: number): Look {
+  const { standing } = watched.person
+  const told: Record<string, number> = {}
+  const fires: Fire[] = []
+  for (const trigger of watch.triggers) {
+    if (isLevelTrigger(trigger)) continue
+    const crossing = crossingOf(trigger, watched, now)
+    if (crossing === null || crossing.at > now) continue
+    told[trigger.key] = crossing.mark
+    fires.push({ trigger, seen: { kind: trigger.kind, ...trigger.written, ...crossing.seen } })
+  }
+  const asks = standing.asks.filter(({ at }) => at <= now)
+  const left =
+    asks.length === 0 ? standing : { ...standing, asks: standing.asks.filter(({ at }) => at > now) }
+  const seen = Object.keys(told).length === 0 ? left : withFired(left, told, watch.keys)
+  const changes = changesOf({ ...watched.person, standing: seen }, watch, now, null)
+  return { fires: [...fires, ...changes.fires], asks, standing: changes.standing }
+}
+
+/** The changes of scores that fire now. `before`: how the person was, where nothing is remembered; null: not known. */
+export function changesOf(
+  person: Person,
+  watch: Watch,
+  now: number,
+  before: Person | null,
+): Pick<Look, 'fires' | 'standing'> {
+  const { standing } = person
+  const { levels } = watch
+  if (levels === null) return { fires: [], standing }
+  const is = levels.of(person, now)
+  const was = levelsBefore(levels, standing.levels) ?? (before === null ? is : levels.of(before, now))
+  const told: Record<string, number> = {}
+  const fires = watch.triggers.flatMap((trigger) => {
+    if (!isLevelTrigger(trigger)) return []
+    const found = changed({ trigger, was, is, standing, zone: person.timezone ?? trigger.zone }, now)
+    if (found === null) return []
+    Object.assign(told, found.told)
+    return found.fire === null ? [] : [found.fire]
+  })
+  const kept =
+    standing.levels !== undefined && standing.levels.by === levels.by && sameLevels(standing.levels.of, is)
+  const known = kept ? standing : { ...standing, levels: { by: levels.by, of: is } }
+  return { fires, standing: Object.keys(told).length === 0 ? known : withFired(known, told, watch.keys) }
+}
+
+interface Comparison {
+  trigger: LevelTrigger
+  was: Levels
+  is: Levels
+  standing: Standing
+  zone: string
+}
+
+/** Zero stands for a wait that is over. */
+const OVER = 0
+
+function changed(
+  { trigger, was, is, standing, zone }: Comparison,
+  now: number,
+): { fire: Fire | null; told: Record<string, number> } | null {
+  const wait = waitOf(trigger)
+  const seen = changeSeen(trigger, was, is)
+  const fire = (facts: Record<string, unknown>): Fire => ({
+    trigger,
+    seen: { kind: 'change', ...trigger.written, ...facts },
+  })
+  const waits = standing.fired[wait] ?? OVER
+  const over = waits === OVER ? {} : { [wait]: OVER }
+  if (seen !== null) {
+    const at = hourFrom(now, trigger.at, zone)
+    return at > now
+      ? { fire: null, told: { [wait]: at } }
+      : { fire: fire(seen), told: { [trigger.key]: now, ...over } }
+  }
+  if (waits === OVER) return null
+  if (!stillThere(trigger, is)) return { fire: null, told: over }
+  return waits > now ? null : { fire: fire({ to: is[trigger.of] }), told: { [trigger.key]: now, ...over } }
+}
+
+/** Of a period it is only told that begins while it is waited for. */
+function crossingOf(trigger: Exclude<Trigger, LevelTrigger>, watched: Watched, now: number): Crossing | null {
+  if (trigger.kind === 'every' && watched.person.standing.fired[trigger.key] === undefined) return null
+  return nextCrossing(trigger, watched, now)
+}
+
+/** When the person is to be looked at next, at the latest; null: never. */
+export function nextDue(watched: Watched, watch: Watch, now: number, after: 'look' | 'word'): number | null {
+  const { standing } = watched.person
+  const times = standing.asks.map(({ at }) => at)
+  for (const trigger of watch.triggers) {
+    const wait = isLevelTrigger(trigger) ? (standing.fired[waitOf(trigger)] ?? OVER) : OVER
+    if (wait !== OVER) times.push(wait)
+    const crossing = isLevelTrigger(trigger) ? null : crossingOf(trigger, watched, now)
+    if (crossing !== null) times.push(crossing.at)
+  }
+  if (watch.levels !== null) times.push(...nextOfLevels(watched.person, watch.levels, now, after))
+  return times.length === 0 ? null : Math.ceil(Math.min(...times))
+}
+
+function nextOfLevels(person: Person, levels: LevelWatch, now: number, after: 'look' | 'word'): number[] {
+  const before = levelsBefore(levels, person.standing.levels)
+  if (before === null || !sameLevels(before, levels.of(person, now))) return [now]
+  const next = nextLevels(levels, person, now, after)
+  return next === null ? [] : [next]
+}
+
+/**
+ * The person with a time to be looked at. `after` what: a look sets it anew; what was said only brings it nearer, so that
+ * whoever is active is written no more often for it.
+ */
+export function armed(watched: Watched, watch: Watch, now: number, after: 'look' | 'word'): Person {
+  const { id, person } = watched
+  if (person.mergedInto !== null) return person.dueAt === null ? person : { ...person, dueAt: null }
+  if (isSoonEnough(person, watch, now) && after === 'word') return person
+  const standing = withPeriods(watched, watch, now)
+  const begun = standing === person.standing ? person : { ...person, standing }
+  const next = nextDue({ id, person: begun }, watch, now, after)
+  const dueAt = after === 'look' ? next : nearer(person.dueAt, settled(next, begun, now))
+  return dueAt === begun.dueAt ? begun : { ...begun, dueAt }
+}
+
+/** Looked at by then all the same: it need not be known by when exactly. */
+const isSoonEnough = ({ dueAt, standing }: Person, watch: Watch, now: number): boolean =>
+  (watch.triggers.length === 0 && standing.asks.length === 0) || (dueAt !== null && dueAt <= now)
+
+const nearer = (dueAt: number | null, next: number | null): number | null =>
+  dueAt === null || next === null ? (dueAt ?? next) : Math.min(dueAt, next)
+
+function settled(next: number | null, { lastSeen }: Person, now: number): number | null {
+  const isOld = next !== null && lastSeen !== null && lastSeen < next && next < now - SETTLE_MS
+  return isOld ? now + SETTLE_MS : next
+}
+
+/** Periods count from when a person is first watched. */
+function withPeriods(watched: Watched, watch: Watch, now: number): Standing {
+  const { standing } = watched.person
+  const begun: Record<string, number> = {}
+  for (const trigger of watch.triggers)
+    if (trigger.kind === 'every' && standing.fired[trigger.key] === undefined)
+      begun[trigger.key] = periodAt(trigger, watched, now)
+  return Object.keys(begun).length === 0 ? standing : withFired(standing, begun, watch.keys)
+}
