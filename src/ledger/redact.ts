@@ -68,6 +68,14 @@ export async function redact(client: ClientBase, erasure: OpenErasure): Promise<
     [id, as, theirs],
   )
   const ids = actions.rows.map((row) => row.id)
+  // What came of their actions is told after they asked, and names them too; how it ended still teaches.
+  await client.query(
+    `update event v set user_id = $2, data = case when json_typeof(v.data->'outcome') = 'object'
+       then jsonb_set(v.data::jsonb, '{outcome,result}', 'null')::json else v.data end
+     from erasure e where e.id = $1 and v.user_id = any($3) and v.kind = 'report' and v.tenant = e.tenant
+       and v.test = e.test and v.data->>'id' = any($4)`,
+    [id, as, theirs, ids],
+  )
   return {
     dead_letters: letters,
     actions: ids.length,
