@@ -2,8 +2,8 @@
  * What a tenant's actor does when something happens to a user: asks the rules and decides which actions follow. Pure: no
  * I/O, no clock, no chance. Types, rules, lessons and budgets come in as values.
  */
-import { hash } from 'node:crypto'
 import type { Considered } from '../src/decisions/decide.ts'
+import { type Inputs, inputsOf } from '../src/decisions/inputs.ts'
 import type { DomainLessons } from '../src/decisions/lessons.ts'
 import { type OfferedType, type Picked, pick } from '../src/decisions/pick.ts'
 import { quietUntil } from '../src/decisions/quiet-hours.ts'
@@ -71,7 +71,7 @@ export interface KeptDecision extends Picked {
   trigger: Record<string, unknown> | null
   user_context: Scores
   /** What the rules saw, and a digest of it. */
-  inputs: { digest: string; data: unknown }
+  inputs: Inputs
   /** Decided for a user for whom nothing is sent, to see what sending adds. */
   holdout: boolean
   sent: boolean
@@ -161,12 +161,19 @@ function seenBy({ userId, event, trigger, time }: Occasion, { user, scores }: Si
 const isWorthKeeping = ({ recommendation, considered }: Picked): boolean =>
   recommendation !== null || considered.some(({ said }) => said !== 'does_not_apply' && said !== 'offers')
 
-function kept(
-  { userId, event, trigger }: Occasion,
-  { tenant, scores }: Situation,
-  { domain, file, digest, version, policy }: RuleDocument,
+/** What is kept of a pick, and whether anything is sent because of it. */
+export function kept(
+  { userId, event, trigger }: Pick<Occasion, 'userId' | 'event' | 'trigger'>,
+  { tenant, scores }: Pick<Situation, 'tenant' | 'scores'>,
+  {
+    domain,
+    file,
+    digest,
+    version,
+    policy,
+  }: Pick<RuleDocument, 'domain' | 'file' | 'digest' | 'version' | 'policy'>,
   picked: Picked,
-  data: unknown,
+  data: object,
 ): KeptDecision {
   const holdout = isHeldOut({ tenant, domain, userId, share: policy.holdout })
   const blamed = picked.considered.find(({ said }) => said !== 'does_not_apply' && said !== 'offers')
@@ -186,11 +193,6 @@ function kept(
     reason: isOffered ? (holdout ? 'holdout' : null) : because,
     mistakes: isOffered ? [] : (blamed?.mistakes ?? []),
   }
-}
-
-/** What rules saw, with a digest by which equal inputs are known. */
-export function inputsOf(data: unknown): KeptDecision['inputs'] {
-  return { digest: hash('sha256', JSON.stringify(data), 'hex'), data }
 }
 
 /** Whether nothing is sent to a user for the sake of comparison: always the same users of a domain. */

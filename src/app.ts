@@ -13,6 +13,7 @@ import { compileParametersSchema } from './documents/parameters-schema.ts'
 import { VolleyError } from './errors.ts'
 import { BacklogGate } from './http/backlog-gate.ts'
 import { KnownSecrets } from './http/connectors/known-secrets.ts'
+import { OfferedTypes } from './http/decisions/offered-types.ts'
 import { EventTail } from './http/events/tail.ts'
 import { routes } from './http/routes.ts'
 import { closeServer, createServer, type ServerOptions } from './http/server.ts'
@@ -26,6 +27,7 @@ import { Ledger } from './ledger/ledger.ts'
 import { readLessons } from './ledger/lessons.ts'
 import { LessonsInUse } from './ledger/lessons-in-use.ts'
 import { openLoadPool } from './ledger/load-pool.ts'
+import { PeopleAsked } from './ledger/people-asked.ts'
 import { partitionsOfTenant } from './ledger/placement.ts'
 import { changedInForce, inForceOf } from './ledger/rule-documents.ts'
 import { dropRulesInUse, sayRulesInUse } from './ledger/rules-in-use.ts'
@@ -157,6 +159,8 @@ export async function startWeb(
     pullWaits: new PullWaits(),
     intake,
     registry,
+    offeredTypes: new OfferedTypes({ registry, now: () => performance.now() }),
+    people: new PeopleAsked(ledger.pool),
     tenants,
     lessons,
     backlog,

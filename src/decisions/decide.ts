@@ -19,6 +19,8 @@ export interface Candidate {
   action: string
   parameters: Record<string, unknown>
   confidence: number
+  /** What the author of the rule believes, where `confidence` is what is believed by now. */
+  prior?: number
   reasoning: string
 }
 

@@ -44,6 +44,8 @@ export interface Circumstances {
 
 /** What was decided, and how the pick was made among several. */
 export interface Picked extends Decided {
+  /** Everything that could be done, the pick first: one action may be among them by several rules. */
+  candidates: Candidate[]
   segment: string
   strategy: Strategy
   /** By rule: how likely it was to be picked. */
@@ -82,11 +84,12 @@ export function pick(
   const believed = new Map(
     allowed.map(({ candidate }, index) => [
       candidate.rule,
-      { ...candidate, confidence: rounded(meanOf(arms[index]!.posterior)) },
+      { ...candidate, prior: candidate.confidence, confidence: rounded(meanOf(arms[index]!.posterior)) },
     ]),
   )
-  const [recommendation = null, ...alternatives] = oneAnAction(order.map((name) => believed.get(name)!))
-  return { recommendation, alternatives, considered, segment, strategy, propensities }
+  const candidates = order.map((name) => believed.get(name)!)
+  const [recommendation = null, ...alternatives] = oneAnAction(candidates)
+  return { recommendation, alternatives, candidates, considered, segment, strategy, propensities }
 }
 
 /** Four digits are more than outcomes ever teach. */

@@ -7,6 +7,7 @@ import type { Intake } from '../ledger/intake.ts'
 import type { Caller, Operator } from '../ledger/keys.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LessonsInUse } from '../ledger/lessons-in-use.ts'
+import type { PeopleAsked } from '../ledger/people-asked.ts'
 import type { SecretBox } from '../ledger/secrets.ts'
 import type { TenantRegistry } from '../ledger/tenant-registry.ts'
 import type { TypeRegistry } from '../ledger/type-registry.ts'
@@ -14,6 +15,7 @@ import type { Log } from '../log.ts'
 import type { Nudger } from '../mailbox/nudge.ts'
 import type { BacklogGate } from './backlog-gate.ts'
 import type { KnownSecrets } from './connectors/known-secrets.ts'
+import type { OfferedTypes } from './decisions/offered-types.ts'
 import type { EventTail } from './events/tail.ts'
 import type { PullWaits } from './webhooks/pull-waits.ts'
 
@@ -24,6 +26,8 @@ export interface WebDeps {
   ledger: Ledger
   intake: Intake
   registry: TypeRegistry
+  offeredTypes: OfferedTypes
+  people: PeopleAsked
   tenants: TenantRegistry
   lessons: LessonsInUse
   backlog: BacklogGate

@@ -3,7 +3,8 @@ import { posthogLibraryRoutes } from './connectors/posthog-library.ts'
 import { segmentLibraryRoutes } from './connectors/segment-library.ts'
 import { deleteSegmentSecret, getSegmentSecret, putSegmentSecret } from './connectors/segment-secret.ts'
 import { webhookRoutes } from './connectors/webhooks.ts'
-import { getDecision, postRecommend } from './decisions/recommend.ts'
+import { getDecision, getDecisions } from './decisions/read.ts'
+import { postRecommend } from './decisions/recommend.ts'
 import { getEvents } from './events/list.ts'
 import { getEventStream } from './events/stream.ts'
 import {
@@ -78,6 +79,7 @@ const declared: readonly Route[] = [
   getErasure,
   postImport,
   postRecommend,
+  getDecisions,
   getDecision,
   postEvaluate,
   postPreview,

@@ -37,7 +37,7 @@ const FAMILIES: readonly Family[] = [
       select from event e where e.p = m.p and (e.xid, e.seq) > (m.xid, m.seq) and e.id >= $1 and e.id < $2))`,
   },
   {
-    tables: ['action', 'fact', 'history', 'decision'],
+    tables: ['action', 'fact', 'history', 'decision', 'carried'],
     keep: 'actionsMs',
     prefix: 'ea',
     // What has not ended has its deadline among the timers, unless it waits for an operator.

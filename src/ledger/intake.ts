@@ -1,18 +1,22 @@
 import type { Pool } from 'pg'
 import { type Acceptance, type ActionRequest, commitActions } from './accept-actions.ts'
 import { commitEvents, type EventOrigin, type EventRequest, type NewEvent } from './accept-events.ts'
+import { insertDecisions, type NewDecision } from './decisions.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { NewAction } from './insert-actions.ts'
 import type { OnceKey } from './once.ts'
 
 /** Some milliseconds of Postgres, and far from what makes one statement slow. */
 const ROWS_MAX = 1_000
+/** They are larger. */
+const DECISIONS_MAX = 200
 const FLIGHTS = { flightsMax: 4, sizeBeside: 64, waitMsMax: 3 }
 
 /** What a web process accepts. Requests that come at the same time share a commit, and are answered after it. */
 export class Intake {
   readonly #events: GroupCommit<EventRequest, readonly NewEvent[]>
   readonly #actions: GroupCommit<ActionRequest<unknown>, Acceptance<unknown>>
+  readonly #decisions: GroupCommit<NewDecision, void>
 
   constructor(pool: Pool) {
     this.#events = new GroupCommit({
@@ -27,6 +31,16 @@ export class Intake {
       sizeOf: ({ rows }) => rows.length,
       namesOf: ({ once }) => (once === null ? [] : [`${once.tenant} ${once.scope} ${once.key}`]),
       sizeMax: ROWS_MAX,
+      ...FLIGHTS,
+    })
+    this.#decisions = new GroupCommit({
+      async commit(decisions) {
+        await insertDecisions(pool, decisions)
+        return decisions.map(() => undefined)
+      },
+      sizeOf: () => 1,
+      namesOf: () => [],
+      sizeMax: DECISIONS_MAX,
       ...FLIGHTS,
     })
   }
@@ -44,6 +58,11 @@ export class Intake {
   ): Promise<Acceptance<T>> {
     // What comes back was made by the very `answer` that was handed in.
     return this.#actions.accept({ rows, once, answer }) as Promise<Acceptance<T>>
+  }
+
+  /** Commits a decision. */
+  decision(decision: NewDecision): Promise<void> {
+    return this.#decisions.accept(decision)
   }
 }
 

@@ -9,6 +9,7 @@ const MONTHLY = [
   { table: 'history', prefix: 'ea', storage: '' },
   { table: 'event', prefix: 'ev', storage: '' },
   { table: 'decision', prefix: 'de', storage: '' },
+  { table: 'carried', prefix: 'de', storage: '' },
 ] as const
 
 /** Months ahead that always exist, so that a month of failing upkeep loses nothing. */

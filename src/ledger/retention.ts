@@ -52,6 +52,7 @@ export const KEPT: Readonly<Record<string, string>> = {
   history: 'partitioned by month',
   event: 'partitioned by month',
   decision: 'partitioned by month',
+  carried: 'partitioned by month',
   person: 'goes by erasure',
   due: 'one row a person who is waited for',
   lesson: 'one row a rule, segment and partition',

@@ -8,6 +8,7 @@ import {
   type Occasion,
   type Situation,
 } from '../../actors/tenant.ts'
+import { storedOf } from '../decisions/kept.ts'
 import { scoresOf } from '../decisions/scores.ts'
 import { randomFrom } from '../decisions/share.ts'
 import type { AskedDocument, RuleShelf } from '../documents/rule-book.ts'
@@ -218,8 +219,11 @@ function takeDown({ id, decision, action }: Made, about: About, { loaded, decide
     userId: about.id,
     domain: decision.domain,
     eventId: decision.event?.id ?? null,
-    // What a test key asked for is never sent; the record says what would have been.
-    body: test ? { ...decision, sent: false, would_send: decision.sent, test: true } : decision,
+    rule: decision.recommendation?.rule ?? null,
+    sent: decision.sent && isSent,
+    holdout: decision.holdout,
+    // What is never sent says what would have been.
+    body: storedOf(decision, { test, isMute: !isSent }),
     actionId: action?.id ?? null,
     test,
   })

@@ -61,10 +61,8 @@ describe('recommend over HTTP', () => {
       event_id: null,
       action_id: null,
     })
-    expect(kept.decision.decided.recommendation.action).to.equal('grant_points')
-    expect(kept.decision.decided.considered.map(({ rule }: { rule: string }) => rule)).to.include(
-      'comeback-badge',
-    )
+    expect(kept.decision.candidates[0].action).to.equal('grant_points')
+    expect(kept.decision.rules.map(({ rule }: { rule: string }) => rule)).to.include('comeback-badge')
     const elsewhere = { key: here.keys.other }
     expect(
       (await here.call('GET', `/api/decisions/${body.decision_id}`, undefined, elsewhere)).status,

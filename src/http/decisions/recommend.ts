@@ -1,21 +1,20 @@
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { seenByRules, unknownPerson } from '../../../actors/person.ts'
-import { inputsOf } from '../../../actors/tenant.ts'
+import { kept } from '../../../actors/tenant.ts'
+import type { Candidate } from '../../decisions/decide.ts'
+import { storedOf } from '../../decisions/kept.ts'
 import { pick } from '../../decisions/pick.ts'
 import { scoresOf } from '../../decisions/scores.ts'
 import { randomFrom } from '../../decisions/share.ts'
 import type { RuleBook, RuleDocument } from '../../documents/rule-book.ts'
 import { VolleyError } from '../../errors.ts'
-import { isId, newId } from '../../ids.ts'
-import { insertDecisions, readDecision } from '../../ledger/decisions.ts'
-import { readCurrent } from '../../ledger/read-people.ts'
+import { newId } from '../../ids.ts'
 import { readSpending } from '../../ledger/spending.ts'
 import { spendingKey } from '../../ledger/spending-key.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { UserId } from '../external/new-action.ts'
 import { route } from '../route.ts'
-
-const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+import { Nullable } from '../sending-terms.ts'
 
 const Offer = Type.Object({
   action: Type.String(),
@@ -41,20 +40,22 @@ const Recommendation = Type.Object({
   ),
 })
 
+const Asked = Type.Object({
+  user_id: UserId,
+  domain: Type.Optional(Type.String({ maxLength: 64 })),
+  available_actions: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 200 }),
+  ),
+  context: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+})
+
 /** Answered only after the decision is committed, so it can be read at once and after a crash. */
 export const postRecommend = route({
   method: 'POST',
   path: '/api/decisions/recommend',
   summary: 'Ask what to do for a user right now',
   auth: 'key',
-  body: Type.Object({
-    user_id: UserId,
-    domain: Type.Optional(Type.String({ maxLength: 64 })),
-    available_actions: Type.Optional(
-      Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 200 }),
-    ),
-    context: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  }),
+  body: Asked,
   answers: { 200: Recommendation },
   example: {
     user_id: 'user-123',
@@ -63,73 +64,93 @@ export const postRecommend = route({
     context: { current_points: 1200, current_tier: 'silver', days_since_last_redemption: 14 },
   },
   async handler({ body, caller, deps }) {
-    const rules = deps.rules.latest()
-    await rules.ready([caller.tenant])
-    const document = documentOf(body.domain, rules.forUser(caller.tenant, body.user_id))
-    const { domain } = document
+    await deps.rules.ready([caller.tenant])
+    const document = documentOf(body.domain, deps.rules.forTenant(caller.tenant))
     const id = newId('de')
-    const now = Date.now()
-    const asked = { tenant: caller.tenant, test: caller.mode === 'test', id: body.user_id }
-    const person = (await readCurrent(deps.ledger.pool, asked)) ?? unknownPerson(false)
-    const seen = { ...seenByRules(person, now) }
-    const scores = scoresOf(rules.scoringOf(caller.tenant, body.user_id), seen, now)
-    const data = {
-      event: null,
-      user: { id: body.user_id, ...scores, ...seen },
-      context: body.context ?? {},
-      now: new Date(now).toISOString(),
-    }
-    const picked = pick(document, document.rules, data, {
-      now,
-      standing: person.standing,
-      ...(await knownTo(deps, caller, document)),
-      strategy: 'best',
-      random: randomFrom(id),
-      available: body.available_actions ?? null,
-      takesUnknown: true,
+    const decision = await decideFor({ id, document, ...body }, caller, deps)
+    const { tenant } = caller
+    const test = caller.mode === 'test'
+    await deps.intake.decision({
+      id,
+      tenant,
+      userId: body.user_id,
+      domain: document.domain,
+      eventId: null,
+      rule: decision.recommendation?.rule ?? null,
+      sent: decision.sent && !test,
+      holdout: decision.holdout,
+      body: storedOf(decision, { test, isMute: test }),
+      actionId: null,
+      test,
     })
-    const { recommendation, alternatives, considered } = picked
-    const answer = {
-      user_id: body.user_id,
-      domain,
-      recommendation: recommendation === null ? null : offer(recommendation),
-      alternatives: alternatives.map(offer),
-      user_context: scores,
-      decision_id: id,
-      ...(recommendation === null
-        ? { reasons: considered.map(({ rule, said, error }) => `${rule}: ${error ?? said}`) }
-        : {}),
-    }
-    await insertDecisions(deps.ledger.pool, [
-      {
-        id,
-        tenant: caller.tenant,
-        userId: body.user_id,
-        domain,
-        eventId: null,
-        body: {
-          ...picked,
-          domain,
-          document: { file: document.file, digest: document.digest, version: document.version },
-          user_context: scores,
-          inputs: inputsOf(data),
-          test: asked.test,
-        },
-        actionId: null,
-        test: asked.test,
-      },
-    ])
-    return { status: 200, body: answer }
+    return { status: 200, body: answerOf(id, body.user_id, decision) }
   },
 })
 
+interface Question extends Static<typeof Asked> {
+  id: string
+  document: RuleDocument
+}
+
+/** Decides by what is known of the user right now. */
+async function decideFor({ id, document, ...asked }: Question, caller: Caller, deps: WebDeps) {
+  const { tenant } = caller
+  const userId = asked.user_id
+  const [found, known] = await Promise.all([
+    deps.people.current({ tenant, test: caller.mode === 'test', id: userId }),
+    knownTo(deps, caller, document),
+  ])
+  const person = found ?? unknownPerson(false)
+  const now = Date.now()
+  const seen = { ...seenByRules(person, now) }
+  const scores = scoresOf(deps.rules.latest().scoringOf(tenant), seen, now)
+  const data = {
+    event: null,
+    user: { id: userId, ...scores, ...seen },
+    context: asked.context ?? {},
+    now: new Date(now).toISOString(),
+  }
+  const picked = pick(document, document.rules, data, {
+    now,
+    standing: person.standing,
+    ...known,
+    strategy: 'best',
+    random: randomFrom(id),
+    available: asked.available_actions ?? null,
+    takesUnknown: true,
+  })
+  return kept({ userId, event: null, trigger: null }, { tenant, scores }, document, picked, data)
+}
+
+/** Whoever is held out is offered nothing: it would be compared with itself. */
+function answerOf(
+  id: string,
+  userId: string,
+  { domain, recommendation, alternatives, considered, holdout, user_context }: ReturnType<typeof kept>,
+): Static<typeof Recommendation> {
+  const isOffered = recommendation !== null && !holdout
+  const reasons = recommendation === null ? considered.map(reasonOf) : [HELD_OUT]
+  return {
+    user_id: userId,
+    domain,
+    recommendation: isOffered ? offer(recommendation) : null,
+    alternatives: isOffered ? alternatives.map(offer) : [],
+    user_context,
+    decision_id: id,
+    ...(isOffered ? {} : { reasons }),
+  }
+}
+
+const HELD_OUT = 'holdout: nothing is offered to this user, to see what offering adds'
+
+const reasonOf = ({ rule, said, error }: ReturnType<typeof kept>['considered'][number]): string =>
+  `${rule}: ${error ?? said}`
+
 /** What is known of the types that a document may offer, what was learnt of it, and what it may still spend. */
-async function knownTo(deps: WebDeps, { tenant }: Caller, { domain, rules, policy }: RuleDocument) {
+async function knownTo(deps: WebDeps, { tenant }: Caller, document: RuleDocument) {
+  const { domain, policy } = document
   const [types, spent] = await Promise.all([
-    deps.registry.byNames(
-      tenant,
-      rules.map(({ action }) => action),
-    ),
+    deps.offeredTypes.of(tenant, document),
     policy.budget === null ? null : readSpending(deps.ledger.pool, [{ tenant, domain, ...policy.budget }]),
     deps.lessons.ready([tenant]),
   ])
@@ -138,52 +159,7 @@ async function knownTo(deps: WebDeps, { tenant }: Caller, { domain, rules, polic
   return { types, leftUsd, lessons: deps.lessons.of(tenant, domain) }
 }
 
-export const getDecision = route({
-  method: 'GET',
-  path: '/api/decisions/:id',
-  summary: 'One decision: what was considered, and what came of it',
-  auth: 'key',
-  params: Type.Object({ id: Type.String() }),
-  answers: {
-    200: Type.Object({
-      decision: Type.Object({
-        id: Type.String(),
-        user_id: Type.String(),
-        domain: Type.String(),
-        event_id: Nullable(Type.String()),
-        action_id: Nullable(Type.String()),
-        decided: Type.Unknown(),
-        at: Type.String(),
-      }),
-    }),
-  },
-  errors: ['not_found'],
-  async handler({ params, caller, deps }) {
-    const found = isId('de', params.id)
-      ? await readDecision(deps.ledger.pool, caller.tenant, params.id)
-      : null
-    if (found === null) throw new VolleyError('not_found', `No decision has the id ${params.id}.`)
-    const { id, userId, domain, eventId, actionId, body, at } = found
-    return {
-      status: 200,
-      body: {
-        decision: {
-          id,
-          user_id: userId,
-          domain,
-          event_id: eventId,
-          action_id: actionId,
-          decided: body,
-          at: new Date(at).toISOString(),
-        },
-      },
-    }
-  },
-})
-
-type Offered = { action: string; parameters: Record<string, unknown>; confidence: number; reasoning: string }
-
-const offer = ({ action, parameters, confidence, reasoning }: Offered) => ({
+const offer = ({ action, parameters, confidence, reasoning }: Candidate): Static<typeof Offer> => ({
   action,
   parameters,
   confidence,
