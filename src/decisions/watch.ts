@@ -8,11 +8,11 @@ import { isLevelTrigger } from '../documents/triggers.ts'
 
 const made = new WeakMap<RuleBook, { scoring: Scoring | null; watch: Watch }>()
 
-/** What the people of a tenant are watched for; the same for the same documents. */
-export function watchOf(rules: RuleShelf, tenant: string): Watch {
-  const book = rules.forTenant(tenant)
+/** What a user is watched for; the same for all for whom the same documents are in force. */
+export function watchOf(rules: RuleShelf, tenant: string, user: string): Watch {
+  const book = rules.forUser(tenant, user)
   if (book.triggers.length === 0) return NO_WATCH
-  const scoring = rules.scoringOf(tenant)
+  const scoring = rules.scoringOf(tenant, user)
   const known = made.get(book)
   if (known !== undefined && known.scoring === scoring) return known.watch
   const watch = compileWatch(book, scoring)

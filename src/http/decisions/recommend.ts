@@ -65,7 +65,7 @@ export const postRecommend = route({
   },
   async handler({ body, caller, deps }) {
     await deps.rules.ready([caller.tenant])
-    const document = documentOf(body.domain, deps.rules.forTenant(caller.tenant))
+    const document = documentOf(body.domain, deps.rules.forUser(caller.tenant, body.user_id))
     const id = newId('de')
     const decision = await decideFor({ id, document, ...body }, caller, deps)
     const { tenant } = caller
@@ -103,7 +103,7 @@ async function decideFor({ id, document, ...asked }: Question, caller: Caller, d
   const person = found ?? unknownPerson(false)
   const now = Date.now()
   const seen = { ...seenByRules(person, now) }
-  const scores = scoresOf(deps.rules.latest().scoringOf(tenant), seen, now)
+  const scores = scoresOf(deps.rules.latest().scoringOf(tenant, userId), seen, now)
   const data = {
     event: null,
     user: { id: userId, ...scores, ...seen },
