@@ -70,7 +70,8 @@ export function figures(results: readonly { scenario: string; figures: readonly 
   return drawn(['scenario', 'what', 'figure', 'aim', ''], rows)
 }
 
-function drawn(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table in Markdown, its columns as wide as they need. */
+export function drawn(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]!.length)),
   )

@@ -1,9 +1,9 @@
 import type { Beta } from './posterior.ts'
 
 /** Points on either side of each distribution; where there are many, they share their points. */
-const POINTS_MAX = 20
+const POINTS_MAX = 16
 const POINTS_MIN = 6
-const POINTS_TOGETHER = 100
+const POINTS_TOGETHER = 80
 /** In standard deviations to each side: close together near the peak, and far out for a tail that is long. */
 const offsetOf = (share: number): number => 4 * share + 6 * share ** 3
 /** Whatever is so far below another is the highest so rarely that it is not picked at all; in the same deviations. */
@@ -11,7 +11,7 @@ const HOPELESS = 6
 
 /**
  * For each of the distributions, how probable it is that its rate is the highest; they sum to 1. By the trapezoidal rule
- * over the logarithm of the odds, where every Beta has one smooth hump; off by less than 0.002.
+ * over the logarithm of the odds, where every Beta has one smooth hump; off by less than 0.004.
  */
 export function superiorities(beliefs: readonly Beta[]): number[] {
   const humps = beliefs.map(humpOf)
