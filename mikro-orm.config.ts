@@ -30,6 +30,7 @@ import { Migration20261122160000_decisions } from './src/ledger/migrations/Migra
 import { Migration20261122200000_rollouts } from './src/ledger/migrations/Migration20261122200000_rollouts.ts'
 import { Migration20261122300000_replays } from './src/ledger/migrations/Migration20261122300000_replays.ts'
 import { Migration20261122301000_pull } from './src/ledger/migrations/Migration20261122301000_pull.ts'
+import { Migration20261122302000_payload_mappings } from './src/ledger/migrations/Migration20261122302000_payload_mappings.ts'
 
 /** MikroORM's options for one database; the migrations are listed, so that no folder is searched at start. */
 export function ormOptions(options: LedgerOptions) {
@@ -67,6 +68,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261122200000_rollouts,
         Migration20261122300000_replays,
         Migration20261122301000_pull,
+        Migration20261122302000_payload_mappings,
       ],
       snapshot: false,
       silent: true,

@@ -108,11 +108,14 @@ export type EventName = Exclude<keyof typeof EVENT_TYPES, 'custom.*'> | `custom.
 /** What is sent when an endpoint is tried out; nobody subscribes to it. */
 export const TEST_EVENT = 'webhook.test'
 
+/** Groups of which nothing is sent yet: whoever subscribes to them now is told of them from the first on. */
+export const GROUPS_TO_COME: readonly string[] = ['reward_redemption.*', 'activity.*']
+
 const CUSTOM_PATTERN = /^custom(\.[a-z0-9_-]+)*(\.\*)?$/
 
 /** Whether an endpoint may subscribe to this: a name, all of a group (`external_action.*`), or everything (`*`). */
 export function isSubscribable(name: string): boolean {
-  if (name === '*' || Object.hasOwn(EVENT_TYPES, name)) return true
+  if (name === '*' || Object.hasOwn(EVENT_TYPES, name) || GROUPS_TO_COME.includes(name)) return true
   if (name.startsWith('custom.')) return CUSTOM_PATTERN.test(name)
   return name.endsWith('.*') && Object.keys(EVENT_TYPES).some((each) => each.startsWith(name.slice(0, -1)))
 }

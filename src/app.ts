@@ -7,6 +7,7 @@ import { Client } from './dispatch/client.ts'
 import { createGuard } from './dispatch/guard.ts'
 import { loadDocuments } from './documents/documents.ts'
 import { compileFilter } from './documents/endpoint-filter.ts'
+import { compileEndpointMapping } from './documents/endpoint-mapping.ts'
 import { LiveRules } from './documents/live-rules.ts'
 import type { OwnSource } from './documents/own-documents.ts'
 import { compileParametersSchema } from './documents/parameters-schema.ts'
@@ -209,7 +210,12 @@ function startUpkeep(
   const rollouts = new RolloutKeeper(ledger, log)
   const erasures = new Erasures(ledger, config.partitions, log)
   const openSecret = (sealed: Buffer) => secrets.open(sealed)
-  const replays = new Replays(ledger, log, { partitions: config.partitions, openSecret, compileFilter })
+  const replays = new Replays(ledger, log, {
+    partitions: config.partitions,
+    openSecret,
+    compileFilter,
+    compileMapping: compileEndpointMapping,
+  })
   months.start()
   retention.start()
   erasures.start()
@@ -239,6 +245,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
     partitions: config.partitions,
     openSecret: (sealed) => secrets.open(sealed),
     compileFilter,
+    compileMapping: compileEndpointMapping,
   })
   await endpoints.start()
   const loads = openLoadPool({ databaseUrl, queryTimeoutMs: QUERY_TIMEOUT_MS })

@@ -4,7 +4,7 @@ import { ENDPOINT_COLUMNS, type EndpointRow } from './endpoints.ts'
 import { Followed, LOOK_BACK } from './followed.ts'
 import { laneOf, laneOfEndpoint, slicesOf } from './placement.ts'
 import { PULL_LANE } from './timers.ts'
-import { limitsOf, type RegisteredType, retryTermsOf, timeoutOf } from './type-registry.ts'
+import { limitsOf, type MappedBody, type RegisteredType, retryTermsOf, timeoutOf } from './type-registry.ts'
 
 /** An endpoint ready for use: to the engine a type whose actions await no outcome, and whom it is to be told of. */
 export interface RegisteredEndpoint extends RegisteredType {
@@ -20,6 +20,7 @@ export interface EndpointRegistryOptions {
   partitions: number
   openSecret(sealed: Buffer): string
   compileFilter(filter: unknown): (event: unknown) => boolean
+  compileMapping(mapping: unknown): (event: unknown) => MappedBody
 }
 
 const NONE: readonly RegisteredEndpoint[] = []
@@ -92,7 +93,7 @@ export class EndpointRegistry extends Followed {
 /** What the engine needs to know of an endpoint. */
 export function registeredEndpoint(
   row: EndpointRow,
-  { partitions, openSecret, compileFilter }: Omit<EndpointRegistryOptions, 'pool'>,
+  { partitions, openSecret, compileFilter, compileMapping }: Omit<EndpointRegistryOptions, 'pool'>,
 ): RegisteredEndpoint {
   const limits = limitsOf(row)
   const isLimited = limits.maxInFlight !== null || limits.rate !== null
@@ -107,6 +108,7 @@ export function registeredEndpoint(
     channel: 'webhook',
     heedsUser: false,
     form: 'notification',
+    mapped: row.payload_mapping === null ? null : mappedBy(compileMapping(row.payload_mapping)),
     domain: null,
     estimatedCostUsd: null,
     active: isActive,
@@ -133,5 +135,12 @@ export function registeredEndpoint(
     passes: row.filter === null ? null : compileFilter(row.filter),
   }
 }
+
+const mappedBy =
+  (make: (event: unknown) => MappedBody) =>
+  (body: string): MappedBody => {
+    const made = make(JSON.parse(body))
+    return made.kind === 'made' ? made : { kind: 'failed', message: `payload_mapping: ${made.message}` }
+  }
 
 const flat = (headers: Record<string, string>): string[] => Object.entries(headers).flat()

@@ -17,6 +17,8 @@ export interface EndpointFields {
   subscribed_events: string[] | null
   /** JSON-logic over the event; null: all that it subscribed to. */
   filter: Record<string, unknown> | null
+  /** A template over the event; null: it is sent as it is. */
+  payload_mapping: Record<string, unknown> | unknown[] | null
   active: boolean
   paused: boolean
   /** Names and values, sent beside those that every POST has. */
@@ -46,7 +48,7 @@ export interface EndpointRow extends Omit<EndpointFields, 'headers'> {
 const ms = (column: string) => `round(date_part('epoch', ${column}) * 1000)::float8 as ${column}`
 
 /** The columns of an EndpointRow. */
-export const ENDPOINT_COLUMNS = `id, tenant, url, delivery, description, subscribed_events, filter, active, paused, ${ms('disabled_at')},
+export const ENDPOINT_COLUMNS = `id, tenant, url, delivery, description, subscribed_events, filter, payload_mapping, active, paused, ${ms('disabled_at')},
   disabled_reason, secret, previous_secret, ${ms('previous_until')}, headers, retry_policy, timeout, expires_after,
   max_in_flight, rate_limit, ${ms('created_at')}, ${ms('updated_at')}, ${ms('deleted_at')}`
 

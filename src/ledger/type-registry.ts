@@ -23,6 +23,8 @@ export interface RegisteredType {
   heedsUser: boolean
   /** How what is sent looks; src/dispatch/request.ts has them. */
   form: 'action' | 'notification'
+  /** Makes another body of that which is sent otherwise; null: it is sent as it is. */
+  mapped: ((body: string) => MappedBody) | null
   domain: string | null
   /** What one action costs by its type; null: that is not said. */
   estimatedCostUsd: number | null
@@ -50,6 +52,9 @@ export interface RegisteredType {
   /** What is wrong with an action's parameters; empty when nothing is. */
   validate(parameters: unknown): Mistake[]
 }
+
+/** The exact text of a body, or why there is none. */
+export type MappedBody = { kind: 'made'; text: string } | { kind: 'failed'; message: string }
 
 export interface RegistryOptions {
   pool: Pool
@@ -177,6 +182,7 @@ export class TypeRegistry extends Followed {
       channel: row.channel ?? row.provider,
       heedsUser: true,
       form: 'action',
+      mapped: null,
       domain: row.domain,
       estimatedCostUsd: row.estimated_cost_usd === null ? null : Number(row.estimated_cost_usd),
       active: row.active,

@@ -42,11 +42,18 @@ export function wordedFor(
   const dispatched = { ...action.row, typeName: type.name }
   const mapping = mappingOf(engine, type, action.row.userId)
   if (mapping === undefined) return { kind: 'unread' }
-  if (mapping === null) return { kind: 'worded', message: FORMS[type.form].message(dispatched, nowMs) }
+  if (mapping === null) return plainly(type, FORMS[type.form].message(dispatched, nowMs))
   const person = mapping.looksAtUser ? engine.addressees.of(action) : null
   if (person === undefined) return { kind: 'unread' }
   const user = mapping.looksAtUser ? { ...seenByRules(person ?? unknownPerson(false), nowMs) } : null
   const made = madeBody(mapping.body, mappingData(dispatched, { user, attempt, nowMs }))
   if (made.kind === 'failed') return { kind: 'failed', message: `${mapping.file}: ${made.message}` }
   return { kind: 'worded', message: { id: action.id, body: made.text } }
+}
+
+/** A message as it is, or as an endpoint has it made over. */
+function plainly({ mapped }: RegisteredType, message: Message): Worded {
+  const made = mapped?.(message.body) ?? null
+  if (made === null) return { kind: 'worded', message }
+  return made.kind === 'failed' ? made : { kind: 'worded', message: { id: message.id, body: made.text } }
 }

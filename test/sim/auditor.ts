@@ -144,15 +144,19 @@ export class Auditor {
     for (const transition of transitions) {
       this.#stepsFollow(transition, tables)
       this.#waitsForTheWire(transition, written, tables)
-      this.#isInDoubt(transition, worker)
+      this.#isInDoubt(transition, worker, tables)
       if (transition.next.status === 'expired') this.#nothingUnread(transition, written, tables)
     }
   }
 
-  /** Who claimed an action and never sent it knows that nobody did, and must not give it up. */
-  #isInDoubt({ id, steps }: Transition, worker: string): void {
+  /**
+   * Who claimed an action and never sent it knows that nobody did, and must not give it up; unless its partition was
+   * another's meanwhile, who may have sent it.
+   */
+  #isInDoubt({ id, p, steps }: Transition, worker: string, tables: Tables): void {
     const claim = this.#claims.get(id)
     if (claim?.worker !== worker || !steps.some(({ kind }) => kind === 'ambiguous')) return
+    if (tables.partitions.get(p)!.claimedAt > claim.at) return
     if (!this.posts.some((post) => post.action === id && post.at >= claim.at))
       this.breach(7, `${worker} gives ${id} up as if it had been sent, and knows that it was not`)
   }

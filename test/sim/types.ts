@@ -44,6 +44,7 @@ function simulatedType(name: TypeName): RegisteredType {
     channel: 'simulated',
     heedsUser: true,
     form: 'action',
+    mapped: null,
     domain: null,
     estimatedCostUsd: null,
     active: true,

@@ -1,6 +1,5 @@
 import Type from 'typebox'
 import { STATUSES } from '../../../actors/action.ts'
-import { compileFilter } from '../../documents/endpoint-filter.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
 import { acceptRequest } from '../../ledger/accept-facts.ts'
@@ -11,8 +10,7 @@ import {
   recoverDeliveries,
   repeatDelivery,
 } from '../../ledger/endpoint-deliveries.ts'
-import { type RegisteredEndpoint, registeredEndpoint } from '../../ledger/endpoint-registry.ts'
-import { findEndpoint } from '../../ledger/endpoints.ts'
+import type { RegisteredEndpoint } from '../../ledger/endpoint-registry.ts'
 import { isErasedUser } from '../../ledger/redact.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { instantMs } from '../external/instant.ts'
@@ -21,16 +19,11 @@ import { route } from '../route.ts'
 import { DeliveryDetail, DeliverySchema, viewAttempt, viewDelivery } from './delivery-view.ts'
 import { EndpointParams } from './endpoints.ts'
 import { requireLive } from './live-key.ts'
+import { findRegistered } from './registered.ts'
 
 const PATH = '/api/webhooks/endpoints/:id/deliveries'
 const DeliveryParams = Type.Object({ id: Type.String(), delivery_id: Type.String() })
 const RECOVERED_MAX = 10_000
-
-async function endpointOf(id: string, caller: Caller, { ledger, secrets, config }: WebDeps) {
-  const row = await findEndpoint(ledger.pool, caller.tenant, id)
-  const openSecret = (sealed: Buffer) => secrets.open(sealed)
-  return registeredEndpoint(row, { partitions: config.partitions, openSecret, compileFilter })
-}
 
 /** What was sent to prove something; a receiver that echoes requests answers with it. */
 function secretsOf({ secret, previous, headers }: RegisteredEndpoint): string[] {
@@ -66,7 +59,7 @@ export const getDeliveries = route({
   },
   errors: ['not_found'],
   async handler({ params, query, caller, deps }) {
-    const endpoint = await endpointOf(params.id, caller, deps)
+    const endpoint = await findRegistered(params.id, caller, deps)
     const limit = query.limit ?? 50
     if (query.cursor !== undefined && !isId('ea', query.cursor))
       wrong('invalid_query', '/cursor', 'must be the next_cursor of a list')
@@ -81,7 +74,7 @@ export const getDeliveries = route({
     return {
       status: 200,
       body: {
-        deliveries: page.map((delivery) => viewDelivery(delivery, secrets)),
+        deliveries: page.map((delivery) => viewDelivery(delivery, secrets, endpoint)),
         next_cursor: found.length > limit ? page.at(-1)!.id : null,
       },
     }
@@ -97,11 +90,11 @@ export const getDelivery = route({
   answers: { 200: Type.Object({ delivery: DeliveryDetail }) },
   errors: ['not_found'],
   async handler({ params, caller, deps }) {
-    const endpoint = await endpointOf(params.id, caller, deps)
+    const endpoint = await findRegistered(params.id, caller, deps)
     const delivery = await deliveryOf(endpoint.id, params.delivery_id, deps)
     const secrets = secretsOf(endpoint)
     const tries = delivery.tries.map((each) => viewAttempt(each, secrets))
-    return { status: 200, body: { delivery: { ...viewDelivery(delivery, secrets), tries } } }
+    return { status: 200, body: { delivery: { ...viewDelivery(delivery, secrets, endpoint), tries } } }
   },
 })
 
@@ -162,7 +155,7 @@ export const postRecover = route({
 
 /** What is sent to one that is not active would end at once. */
 async function activeEndpoint(id: string, caller: Caller, deps: WebDeps): Promise<RegisteredEndpoint> {
-  const endpoint = await endpointOf(id, caller, deps)
+  const endpoint = await findRegistered(id, caller, deps)
   if (!endpoint.active)
     throw new VolleyError('invalid_transition', 'The endpoint is not active; set active to true first.')
   return endpoint

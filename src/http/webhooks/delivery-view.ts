@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import { STATUSES } from '../../../actors/action.ts'
 import { unpacked } from '../../dispatch/request.ts'
 import type { Delivery, DeliveryAttempt } from '../../ledger/endpoint-deliveries.ts'
+import type { RegisteredEndpoint } from '../../ledger/endpoint-registry.ts'
 import { isErasedUser } from '../../ledger/redact.ts'
 import { Nullable } from '../sending-terms.ts'
 
@@ -42,8 +43,18 @@ export const DeliveryDetail = Type.Intersect([
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
+/** What is sent with the mapping that is in force; what it fails over is shown as it would be without one. */
+function bodyBy(mapped: RegisteredEndpoint['mapped'], body: string): string {
+  const made = mapped?.(body)
+  return made?.kind === 'made' ? made.text : body
+}
+
 /** `secrets`: texts that no answer may show again, though a receiver may have sent them back. */
-export function viewDelivery(delivery: Delivery, secrets: readonly string[]): Static<typeof DeliverySchema> {
+export function viewDelivery(
+  delivery: Delivery,
+  secrets: readonly string[],
+  { mapped }: Pick<RegisteredEndpoint, 'mapped'>,
+): Static<typeof DeliverySchema> {
   const last = delivery.tries.at(-1)
   const sent = isErasedUser(delivery.userId) ? null : unpacked(delivery.parameters)
   return {
@@ -58,7 +69,7 @@ export function viewDelivery(delivery: Delivery, secrets: readonly string[]): St
     created_at: iso(delivery.createdAt),
     updated_at: iso(delivery.updatedAt),
     pulled: delivery.isPulled,
-    request: { body: sent?.body ?? null },
+    request: { body: sent === null ? null : bodyBy(mapped, sent.body) },
     last_attempt: last === undefined ? null : viewAttempt(last, secrets),
   }
 }

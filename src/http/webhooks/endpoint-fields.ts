@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
-import { EVENT_TYPES, isSubscribable } from '../../../actors/event-types.ts'
+import { EVENT_TYPES, GROUPS_TO_COME, isSubscribable } from '../../../actors/event-types.ts'
 import { compileFilter } from '../../documents/endpoint-filter.ts'
+import { compileEndpointMapping } from '../../documents/endpoint-mapping.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import type { EndpointFields } from '../../ledger/endpoints.ts'
 import type { WebDeps } from '../deps.ts'
@@ -44,6 +45,14 @@ const Fields = {
       }),
     ),
   ),
+  payload_mapping: Type.Optional(
+    Nullable(
+      Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Array(Type.Unknown())], {
+        description:
+          'A template with JSON-logic over `{id, type, created_at, tenant_id, data}`: what it makes is sent, and signed.',
+      }),
+    ),
+  ),
   active: Type.Optional(Type.Boolean()),
   paused: Type.Optional(Type.Boolean({ description: 'What it is to be told waits, until its deadline.' })),
   headers: Type.Optional(
@@ -68,7 +77,8 @@ export function fieldsOf(body: Change, deps: Pick<WebDeps, 'guard' | 'config'>):
   checkSendingTerms(body)
   if (body.url !== undefined) checkUrl('/url', body.url, deps)
   checkEvents(body.subscribed_events ?? [], '/subscribed_events')
-  checkFilter(body.filter ?? null)
+  checkLogic('/filter', body.filter ?? null, compileFilter)
+  checkLogic('/payload_mapping', body.payload_mapping ?? null, compileEndpointMapping)
   checkHeaders(body.headers ?? {}, deps.config.headerPrefix)
   const { description, subscribed_events, retry_policy, ...rest } = body
   const known = Object.keys(ChangeBody.properties)
@@ -93,18 +103,18 @@ export function checkEvents(names: readonly string[], path: string): void {
   refuse(
     'invalid_body',
     `${path}/${index}`,
-    `${JSON.stringify(names[index])} is no event; known are ${Object.keys(EVENT_TYPES).join(', ')}, groups of them such as external_action.* or custom.reward.*, and *`,
+    `${JSON.stringify(names[index])} is no event; known are ${Object.keys(EVENT_TYPES).join(', ')}, groups of them such as external_action.* or custom.reward.*, ${GROUPS_TO_COME.join(', ')} and *`,
   )
 }
 
-function checkFilter(filter: Record<string, unknown> | null): void {
-  if (filter === null) return
+function checkLogic(path: string, written: unknown, compile: (written: unknown) => unknown): void {
+  if (written === null) return
   try {
-    compileFilter(filter)
+    compile(written)
   } catch (error) {
     if (!(error instanceof VolleyError)) throw error
     const [first] = (error.details ?? []) as Mistake[]
-    refuse('invalid_body', `/filter${first?.path ?? ''}`, first?.message ?? error.message)
+    refuse('invalid_body', `${path}${first?.path ?? ''}`, first?.message ?? error.message)
   }
 }
 

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { unpacked } from '../../dispatch/request.ts'
 import { durationMs } from '../../duration.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
+import type { RegisteredEndpoint } from '../../ledger/endpoint-registry.ts'
 import { findEndpoint } from '../../ledger/endpoints.ts'
 import {
   acknowledge,
@@ -18,6 +19,7 @@ import { route } from '../route.ts'
 import { Duration, Nullable, within } from '../sending-terms.ts'
 import { EndpointParams } from './endpoints.ts'
 import { requireLive } from './live-key.ts'
+import { findRegistered } from './registered.ts'
 
 const PAGE = { default: 100, max: 1_000 }
 /** A page ends before the event with which it would have more bytes. */
@@ -30,7 +32,8 @@ const laterLook = (ms: number) => Math.min(2 * ms, 1_000)
 const Pulled = Type.Object({
   id: Type.String({ description: 'Of the delivery, by which it can be acknowledged alone.' }),
   event_id: Type.String({ description: 'The same as webhook-id where it is sent.' }),
-  body: Type.Unknown({ description: 'What would be sent.' }),
+  body: Type.Unknown({ description: 'What would be sent; null where its mapping fails.' }),
+  error: Type.Optional(Type.String({ description: 'Why the mapping fails.' })),
 })
 
 export const getPoll = route({
@@ -59,7 +62,7 @@ export const getPoll = route({
   async handler({ params, query, caller, deps, signal }) {
     requireLive(caller)
     within('/wait', query.wait, 0, WAIT_MS_MAX, 'at most "30s"')
-    const endpoint = await findEndpoint(deps.ledger.pool, caller.tenant, params.id)
+    const endpoint = await findRegistered(params.id, caller, deps)
     const before = query.cursor ?? null
     if (before !== null) await acknowledgePage(endpoint.id, before, deps, '/cursor', 'invalid_query')
     const limit = query.limit ?? PAGE.default
@@ -76,14 +79,20 @@ export const getPoll = route({
           )
     return {
       status: 200,
-      body: { deliveries: given.map(viewWaiting), cursor, has_more: found.length > given.length },
+      body: {
+        deliveries: given.map((each) => viewWaiting(each, endpoint)),
+        cursor,
+        has_more: found.length > given.length,
+      },
     }
   },
 })
 
-function viewWaiting({ id, parameters }: Waiting) {
+function viewWaiting({ id, parameters }: Waiting, { mapped }: RegisteredEndpoint): Static<typeof Pulled> {
   const { id: event_id, body } = unpacked(parameters)
-  return { id, event_id, body: JSON.parse(body) as unknown }
+  const made = mapped?.(body) ?? { kind: 'made', text: body }
+  if (made.kind === 'failed') return { id, event_id, body: null, error: made.message }
+  return { id, event_id, body: JSON.parse(made.text) as unknown }
 }
 
 /** As many as fit into an answer, but one at least. */

@@ -4,12 +4,10 @@ import { TEST_EVENT, type TestData } from '../../../actors/event-types.ts'
 import { envelope } from '../../../actors/notify.ts'
 import type { SendAnswer } from '../../dispatch/client.ts'
 import { signDispatch } from '../../dispatch/signing.ts'
-import { compileFilter } from '../../documents/endpoint-filter.ts'
 import { newId } from '../../ids.ts'
-import { registeredEndpoint } from '../../ledger/endpoint-registry.ts'
-import { findEndpoint } from '../../ledger/endpoints.ts'
 import { route } from '../route.ts'
 import { EndpointParams } from './endpoints.ts'
+import { findRegistered } from './registered.ts'
 
 const Test = Type.Object({
   success: Type.Boolean(),
@@ -28,20 +26,25 @@ export const postTestEndpoint = route({
   answers: { 200: Type.Object({ test: Test }) },
   errors: ['not_found'],
   async handler({ params, caller, deps }) {
-    const { ledger, secrets, config, outside } = deps
-    const row = await findEndpoint(ledger.pool, caller.tenant, params.id)
-    const openSecret = (sealed: Buffer) => secrets.open(sealed)
-    const endpoint = registeredEndpoint(row, { partitions: config.partitions, openSecret, compileFilter })
-    if (endpoint.isPulled) return { status: 200, body: { test: NOT_SENT } }
+    const { config, outside } = deps
+    const endpoint = await findRegistered(params.id, caller, deps)
+    if (endpoint.isPulled)
+      return {
+        status: 200,
+        body: { test: notSent('nothing is sent to this endpoint: its delivery is "pull"') },
+      }
     const nowMs = Date.now()
     const id = newId('ev').replace('ev_', 'evt_')
     const data: TestData = { message: 'This endpoint can be reached, and this is signed as everything is.' }
-    const body = envelope({ id, type: TEST_EVENT, tenant: caller.tenant, at: nowMs, data })
+    const event = envelope({ id, type: TEST_EVENT, tenant: caller.tenant, at: nowMs, data })
+    const made = endpoint.mapped?.(event) ?? { kind: 'made', text: event }
+    if (made.kind === 'failed') return { status: 200, body: { test: notSent(made.message) } }
+    const body = made.text
     const { secret, headers, timeoutMs } = endpoint
     const signed = signDispatch({ body, secret, actionId: id, nowMs, headerPrefix: config.headerPrefix })
     const answer = await new Promise<SendAnswer>((onDone) =>
       outside.send({
-        target: outside.target(row.url),
+        target: outside.target(endpoint.url),
         body,
         headers: [...signed, ...headers],
         timeoutMs,
@@ -52,12 +55,12 @@ export const postTestEndpoint = route({
   },
 })
 
-const NOT_SENT = {
+const notSent = (error: string): Static<typeof Test> => ({
   success: false,
   status: 0,
   status_text: '',
-  error: 'nothing is sent to this endpoint: its delivery is "pull"',
-}
+  error,
+})
 
 function viewTest(answer: SendAnswer): Static<typeof Test> {
   if (answer.kind === 'failed')
