@@ -26,6 +26,7 @@ import { Migration20261122110000_rule_documents } from './src/ledger/migrations/
 import { Migration20261122120000_held_by_operator } from './src/ledger/migrations/Migration20261122120000_held_by_operator.ts'
 import { Migration20261122130000_endpoint_filters } from './src/ledger/migrations/Migration20261122130000_endpoint_filters.ts'
 import { Migration20261122140000_loop } from './src/ledger/migrations/Migration20261122140000_loop.ts'
+import { Migration20261122150000_due } from './src/ledger/migrations/Migration20261122150000_due.ts'
 import { Migration20261122160000_decisions } from './src/ledger/migrations/Migration20261122160000_decisions.ts'
 import { Migration20261122200000_rollouts } from './src/ledger/migrations/Migration20261122200000_rollouts.ts'
 import { Migration20261122300000_replays } from './src/ledger/migrations/Migration20261122300000_replays.ts'
@@ -64,6 +65,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261122120000_held_by_operator,
         Migration20261122130000_endpoint_filters,
         Migration20261122140000_loop,
+        Migration20261122150000_due,
         Migration20261122160000_decisions,
         Migration20261122200000_rollouts,
         Migration20261122300000_replays,

@@ -4,6 +4,7 @@ import type { Person } from '../../actors/person.ts'
 import { NO_STANDING, type Standing } from '../../actors/standing.ts'
 import type { Traits } from '../../actors/traits.ts'
 import type { EventKind } from './accept-events.ts'
+import { forgetDue } from './due.ts'
 import { type PersonKey, personKey } from './person-key.ts'
 
 /** A person as it is to be written; null: the row goes. */
@@ -166,6 +167,10 @@ ${passing(25)}`
 export async function writePeople(client: ClientBase, writes: PeopleWrites): Promise<void> {
   const { people, passed, erasures } = writes
   if (people.length + passed.length + erasures.length === 0) return
+  await forgetDue(
+    client,
+    people.filter(({ person }) => person === null),
+  )
   const changed = refusing(people)
   await client.query({
     name: 'people-write',

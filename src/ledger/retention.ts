@@ -55,6 +55,7 @@ export const KEPT: Readonly<Record<string, string>> = {
   carried: 'partitioned by month',
   person: 'goes by erasure',
   due: 'one row a person who is waited for',
+  armed: 'one row a tenant with rules that wait for something',
   lesson: 'one row a rule, segment and partition',
   refusal: 'goes with the person, or what it says',
   erasure: 'says that somebody was erased, and no more',

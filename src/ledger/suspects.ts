@@ -2,9 +2,9 @@ import type { Pool, PoolClient } from 'pg'
 import { DEADLINE_LANE } from './timers.ts'
 import { inTransaction } from './transaction.ts'
 
-/** One thing of a suspect partition, which is worked on while nothing else of such partitions is. */
+/** One thing of a suspect partition (of somebody who is due, `id` is the `personKey`), which is worked on while nothing else of such partitions is. */
 export interface Suspect {
-  kind: 'action' | 'event'
+  kind: 'action' | 'event' | 'due'
   p: number
   id: string
   /** Workers died while they had it in hand, once too often: it is put aside without being worked on. */
@@ -82,6 +82,13 @@ const SEARCHES: { kind: Suspect['kind']; sql: string }[] = [
             select id, xid, seq from event where p = o.p and (event.xid, event.seq) > (m.xid, m.seq)
             order by event.xid, event.seq limit 1) e
           where e.xid < pg_snapshot_xmin(pg_current_snapshot()) and e.id <> all($2::text[]) order by e.xid, e.seq limit 1`,
+  },
+  {
+    kind: 'due',
+    sql: `select o.p, d.name as id from unnest($1::smallint[]) o(p), lateral (
+            select concat_ws(' ', tenant, case when test then 'test' else 'live' end, id) as name, at from due
+            where p = o.p and at <= now() order by due.at, tenant, test, due.id limit 1) d
+          where d.name <> all($2::text[]) order by d.at limit 1`,
   },
 ]
 

@@ -3,6 +3,7 @@ import type { Allowance } from '../../actors/leave.ts'
 import type { Person } from '../../actors/person.ts'
 import { type DeadLetter, insertDeadLetters } from './dead-letters.ts'
 import { insertDecisions, type NewDecision } from './decisions.ts'
+import { type DueRow, deleteDue, readDue, stopDue } from './due.ts'
 import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unread.ts'
 import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
 import { insertActions, type NewAction } from './insert-actions.ts'
@@ -55,6 +56,8 @@ export interface EventWrites extends PeopleWrites {
   spends: readonly Spend[]
   lessons: readonly NewLesson[]
   marks: readonly Mark[]
+  /** Who was looked at since it was due. */
+  looked: readonly DueRow[]
 }
 
 /** Everything a turn reads and writes, inside its one transaction. */
@@ -159,8 +162,18 @@ export class TurnTransaction {
     await insertDecisions(this.client, decided.decisions)
     await addSpending(this.client, decided.spends)
     await writeLessons(this.client, decided.lessons)
+    // Before people are: a look says when the next one is due.
+    await deleteDue(this.client, decided.looked)
     await writePeople(this.client, decided)
     await moveMarks(this.client, decided.marks)
+  }
+
+  due(partitions: readonly number[], limit: number): Promise<DueRow[]> {
+    return readDue(this.client, partitions, limit)
+  }
+
+  stopDue(row: DueRow): Promise<void> {
+    return stopDue(this.client, row)
   }
 
   budgets(asks: readonly BudgetAsk[]): Promise<Map<string, number>> {

@@ -1,80 +1,16 @@
-import { type Person, seenAtEvent } from '../../actors/person.ts'
-import { type Standing, withoutOpen } from '../../actors/standing.ts'
-import {
-  type AskedAction,
-  decideOccasion,
-  type Guidance,
-  type Made,
-  type Occasion,
-  type Situation,
-} from '../../actors/tenant.ts'
-import { storedOf } from '../decisions/kept.ts'
-import { scoresOf } from '../decisions/scores.ts'
-import { randomFrom } from '../decisions/share.ts'
-import type { AskedDocument, RuleShelf } from '../documents/rule-book.ts'
-import type { NewDecision } from '../ledger/decisions.ts'
+import { seenAtEvent } from '../../actors/person.ts'
 import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
-import type { NewAction } from '../ledger/insert-actions.ts'
-import type { NewLesson } from '../ledger/lessons.ts'
-import type { NewErasure, PassedRow, PersonWrite } from '../ledger/people.ts'
-import type { PersonKey } from '../ledger/person-key.ts'
-import { sliceOf } from '../ledger/placement.ts'
-import { type Spend, spendingKey } from '../ledger/spending-key.ts'
-import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { TurnMoment } from './decide-actions.ts'
+import { armEverybody, decideChanges, decideDue, learnLevels } from './decide-due.ts'
+import { type Deciding, decideFor, type EventsDecided, noEvents, type Running } from './decide-for.ts'
 import type { Engine } from './engine.ts'
-import {
-  type Hearing,
-  hearEvent,
-  keepPerson,
-  type PeopleDraft,
-  peopleDraft,
-  type ToldEvent,
-} from './hear-events.ts'
+import { hearEvent, keyOf, peopleDraft, type ToldEvent } from './hear-events.ts'
 import { lessonOf } from './learn.ts'
 import type { Loaded } from './load.ts'
-import type { LessonsInUse } from './ports.ts'
 import { type Listeners, tellEvent } from './tell.ts'
 
-/** Most actions that one turn inserts; events beyond stay unread, since the mark stops before them. */
+/** Most actions that one turn inserts; events beyond stay unread, since the mark stops before them, and people due. */
 const INSERTS_A_TURN = 2_000
-
-/** What deciding about events needs beside what was loaded. */
-export interface Deciding extends Hearing {
-  rules: RuleShelf
-  lessons: LessonsInUse
-  listeners: Listeners
-  /** The turn's clock, in ms. */
-  now: number
-}
-
-/** What a turn decided about events: what to insert, what became of people, and how far each partition was read. */
-export interface EventsDecided {
-  actions: NewAction[]
-  decisions: NewDecision[]
-  people: PersonWrite[]
-  passed: PassedRow[]
-  erasures: NewErasure[]
-  spends: Spend[]
-  lessons: NewLesson[]
-  marks: Mark[]
-  /** Partitions in which events wait for another turn. */
-  more: number[]
-}
-
-export function noEvents(more: number[]): EventsDecided {
-  return {
-    actions: [],
-    decisions: [],
-    people: [],
-    passed: [],
-    erasures: [],
-    spends: [],
-    lessons: [],
-    marks: [],
-    more,
-  }
-}
 
 export function decidingBy(
   { rules, lessons, clock, partitions }: Pick<Engine, 'rules' | 'lessons' | 'clock' | 'partitions'>,
@@ -83,11 +19,14 @@ export function decidingBy(
   return { rules, lessons, newId: clock.newId, partitions, listeners: moment, now: moment.now }
 }
 
-/** Tells people of every event of a turn and decides on it, each user's in their order, until there is enough to insert. */
+/**
+ * Tells people of every event of a turn and decides on it, each user's in their order, until there is enough to insert;
+ * then looks at those who are due, who may have shown a sign of life just now.
+ */
 export function decideEvents(loaded: Loaded, deciding: Deciding): EventsDecided {
   const decided = noEvents(loaded.moreEvents)
   const draft = peopleDraft(loaded.people)
-  const ledger = { loaded, draft, decided, spent: new Map(loaded.spent) }
+  const ledger: Running = { loaded, draft, decided, spent: new Map(loaded.spent) }
   const marks = new Map<number, Mark>()
   const stopped = new Set<number>()
   for (const event of loaded.events) {
@@ -95,28 +34,38 @@ export function decideEvents(loaded: Loaded, deciding: Deciding): EventsDecided 
       stopped.add(event.p)
       continue
     }
-    const told = hearEvent(event, draft, deciding)
-    if (told?.kind === 'report') decided.lessons.push(...lessonOf(event, told, deciding))
-    // What only becomes known asks for nothing.
-    if (told?.kind === 'event' && event.decides) {
-      decideOne(event, told, ledger, deciding)
-      if (!loaded.inShadow.has(event.tenant))
-        decided.actions.push(...tellEvent(event, told, deciding.listeners))
-    }
+    hearAndDecide(event, ledger, deciding)
     marks.set(event.p, { p: event.p, xid: event.xid, seq: event.seq })
   }
+  const waiting = loaded.due.filter((row) => {
+    if (decided.actions.length >= INSERTS_A_TURN) return true
+    decideDue(row, ledger, deciding)
+    return false
+  })
+  armEverybody(draft, deciding)
   const { writes, passed, erasures } = draft
-  const more = [...new Set([...decided.more, ...stopped])]
-  return { ...decided, people: [...writes.values()], passed, erasures, marks: [...marks.values()], more }
+  return {
+    ...decided,
+    people: [...writes.values()],
+    passed,
+    erasures,
+    marks: [...marks.values()],
+    more: [...new Set([...decided.more, ...stopped])],
+    moreDue: loaded.moreDue || waiting.length > 0,
+  }
 }
 
-/** What the turn knows and has decided until now. */
-interface Running {
-  loaded: Loaded
-  draft: PeopleDraft
-  decided: EventsDecided
-  /** Of budgets, by their `spendingKey`. */
-  spent: Map<string, number>
+function hearAndDecide(event: StoredEvent, running: Running, deciding: Deciding): void {
+  const { loaded, decided } = running
+  const told = hearEvent(event, running.draft, deciding)
+  if (told?.kind === 'report') decided.lessons.push(...lessonOf(event, told, deciding))
+  const whose = { ...keyOf(event), p: event.p }
+  // What only becomes known asks for nothing.
+  if (!event.decides && event.kind !== 'report') learnLevels(whose, running, deciding)
+  if (told?.kind !== 'event' || !event.decides) return
+  decideOne(event, told, running, deciding)
+  decideChanges(whose, told, running, deciding)
+  if (!loaded.inShadow.has(event.tenant)) decided.actions.push(...tellEvent(event, told, deciding.listeners))
 }
 
 /** `row` is where the event lies, `told` what it is about by now. */
@@ -127,129 +76,4 @@ function decideOne(row: StoredEvent, told: ToldEvent, running: Running, deciding
   const occasion = { userId: told.userId, event: told, trigger: null, time: told.time }
   const user = { ...seenAtEvent(told) }
   decideFor(whose, { occasion, user, person: told.person, asked }, running, deciding)
-}
-
-/** What happened to whom, and who is asked about it. */
-interface Happening {
-  occasion: Occasion
-  /** As rules see it. */
-  user: Record<string, unknown>
-  person: Person
-  asked: readonly AskedDocument[]
-}
-
-/** Decides about one person, and takes down what follows. */
-export function decideFor(
-  whose: PersonKey & { p: number },
-  { occasion, user, person, asked }: Happening,
-  running: Running,
-  deciding: Deciding,
-): void {
-  const { tenant, test } = whose
-  const { loaded, draft } = running
-  const situation: Situation = {
-    tenant,
-    user,
-    standing: person.standing,
-    timezone: person.timezone,
-    scores: scoresOf(deciding.rules.scoringOf(tenant, whose.id), user, occasion.time),
-    now: deciding.now,
-  }
-  const guidance: Guidance = {
-    asked,
-    types: loaded.types.get(tenant) ?? new Map<string, RegisteredType>(),
-    lessonsOf: (domain) => deciding.lessons.of(tenant, domain),
-    leftUsd: (domain) => leftOf({ tenant, domain, test }, asked, running.spent),
-    newId: deciding.newId,
-    randomOf: randomFrom,
-  }
-  const { made, standing } = decideOccasion(occasion, situation, guidance)
-  const isSent = !test && !loaded.inShadow.has(tenant)
-  for (const one of made) takeDown(one, { ...whose, occasion, isSent }, running)
-  // What is never sent is never open.
-  const after = isSent ? standing : closed(standing, made)
-  if (after !== person.standing) keepPerson(draft, whose, { ...person, standing: after })
-}
-/** What is left of a domain's budget; null where it has none, and for what is never sent. */
-function leftOf(
-  { tenant, domain, test }: { tenant: string; domain: string; test: boolean },
-  asked: readonly AskedDocument[],
-  spent: ReadonlyMap<string, number>,
-): number | null {
-  const budget = asked.find(({ document }) => document.domain === domain)?.document.policy.budget ?? null
-  if (budget === null || test) return null
-  return budget.maxUsd - (spent.get(spendingKey({ tenant, domain })) ?? 0)
-}
-
-/** Adds what was spent to what was spent before. */
-export function spendOf(spent: Map<string, number>, spend: Spend): void {
-  const key = spendingKey(spend)
-  // Nobody counts where there is no budget.
-  if (spent.has(key)) spent.set(key, spent.get(key)! + spend.usd)
-}
-
-function closed(standing: Standing, made: readonly Made[]): Standing {
-  return made.reduce(
-    (each, { action }) => (action === null ? each : withoutOpen(each, action.id).standing),
-    standing,
-  )
-}
-
-interface About extends PersonKey {
-  occasion: Occasion
-  /** False: it is recorded what would have been sent. */
-  isSent: boolean
-}
-
-function takeDown({ id, decision, action }: Made, about: About, { loaded, decided, spent }: Running): void {
-  const { tenant, test, isSent } = about
-  const type = action === null ? undefined : loaded.types.get(tenant)?.get(action.typeName)
-  const shadow = loaded.inShadow.has(tenant)
-  if (action !== null && type !== undefined) {
-    decided.actions.push(newAction(action, type, { ...about, shadow }))
-    const spend = { tenant, domain: decision.domain, usd: action.costUsd }
-    if (isSent && spend.usd > 0 && spent.has(spendingKey(spend))) {
-      spendOf(spent, spend)
-      decided.spends.push(spend)
-    }
-  }
-  decided.decisions.push({
-    id,
-    tenant,
-    userId: about.id,
-    domain: decision.domain,
-    eventId: decision.event?.id ?? null,
-    rule: decision.recommendation?.rule ?? null,
-    sent: decision.sent && isSent,
-    holdout: decision.holdout,
-    // What is never sent says what would have been.
-    body: storedOf(decision, { test, isMute: !isSent }),
-    actionId: action?.id ?? null,
-    test,
-  })
-}
-
-function newAction(
-  action: AskedAction,
-  type: RegisteredType,
-  { tenant, test, id: userId, shadow }: PersonKey & { shadow: boolean },
-): NewAction {
-  const { id, parameters, reasoning, confidence, origin, scheduledAt } = action
-  return {
-    id,
-    tenant,
-    type: type.id,
-    userId,
-    parameters: JSON.stringify(parameters),
-    reasoning,
-    confidence,
-    origin,
-    test,
-    shadow,
-    lane: type.lane,
-    p: type.slices[sliceOf(id, type.slices.length)]!,
-    scheduledAt,
-    expiresAt: null,
-    expiresAfterMs: type.terms.expiresAfterMs,
-  }
 }

@@ -15,6 +15,8 @@ export interface PeopleDraft {
   writes: Map<string, PersonWrite>
   passed: PassedRow[]
   erasures: NewErasure[]
+  /** Names of those who were looked at since they were due. */
+  looked: Set<string>
 }
 
 /** Ids are new, and partitions are counted, by whoever decides. */
@@ -46,7 +48,7 @@ export interface ToldEvent {
 }
 
 export function peopleDraft(known: ReadonlyMap<string, Person>): PeopleDraft {
-  return { known: new Map(known), writes: new Map(), passed: [], erasures: [] }
+  return { known: new Map(known), writes: new Map(), passed: [], erasures: [], looked: new Set() }
 }
 
 /** Whom a row is about where it lies: of a join, whoever is joined to another. */

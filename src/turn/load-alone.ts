@@ -1,21 +1,13 @@
+import { personKey } from '../ledger/person-key.ts'
 import type { Suspect } from '../ledger/suspects.ts'
 import type { Fence } from '../ledger/turn-transaction.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
-import {
-  budgetsFor,
-  gather,
-  type Loaded,
-  loadAllowances,
-  peopleOf,
-  readyRules,
-  shadowOf,
-  sortAsks,
-  typesFor,
-} from './load.ts'
+import { gather, type Loaded, loadAllowances, readyRules, sortAsks } from './load.ts'
+import { type LoadedPeople, loadPeople, type Occasions, peopleOf } from './load-people.ts'
 import type { TurnTx } from './ports.ts'
 
-/** Reads what a turn of one decides on: all that is to be said about one action, or one event. */
+/** Reads what a turn of one decides on: all that is to be said about one action, one event, or one person who is due. */
 export async function loadAlone(
   engine: Engine,
   tx: TurnTx,
@@ -35,20 +27,28 @@ export async function loadAlone(
   const subjects = await gather(engine, tx, { results: work.results, facts, overdue, inDoubt })
   const read = kind === 'event' ? await tx.events([suspect.p], 1) : []
   const events = read.filter(({ id, isReady }) => id === suspect.id && isReady)
-  await readyRules(engine, subjects.values(), events)
+  const looked = kind === 'due' ? await tx.due([suspect.p], 1) : []
+  const due = looked.filter((row) => personKey(row) === suspect.id)
+  await readyRules(engine, subjects.values(), { events, due })
   return {
     subjects: [...subjects.values()],
     asking: suspect.isCondemned ? [] : asking,
     allowances: await loadAllowances(tx, suspect.isCondemned ? [] : asking, work.results),
     strayFacts: facts.filter((fact) => !subjects.has(fact.actionId)),
     events,
-    people: await peopleOf(tx, events),
+    due,
+    moreDue: false,
+    ...(suspect.isCondemned
+      ? await nothingAsked(tx, { events, due })
+      : await loadPeople(engine, tx, { events, due })),
     moreEvents: [],
     moreFacts: false,
     notices: [],
     moreNotices: false,
-    types: suspect.isCondemned ? new Map() : await typesFor(engine, events),
-    inShadow: shadowOf(engine, events),
-    spent: suspect.isCondemned ? new Map() : await budgetsFor(engine, tx, events),
   }
+}
+
+async function nothingAsked(tx: TurnTx, occasions: Occasions): Promise<LoadedPeople> {
+  const people = await peopleOf(tx, occasions)
+  return { people, types: new Map(), inShadow: new Set(), spent: new Map() }
 }

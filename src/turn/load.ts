@@ -1,24 +1,23 @@
 import type { Allowance } from '../../actors/leave.ts'
-import type { Person } from '../../actors/person.ts'
+import type { DueRow } from '../ledger/due.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import type { DueFact } from '../ledger/facts-waiting.ts'
 import type { StoredNotice } from '../ledger/notices.ts'
-import { personKey } from '../ledger/person-key.ts'
 import type { ActionRow } from '../ledger/rows.ts'
-import { type BudgetAsk, spendingKey } from '../ledger/spending-key.ts'
 import type { RegisteredType } from '../ledger/type-registry.ts'
 import type { Result } from './agenda.ts'
 import type { Asking } from './decide-leave.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
-import { keyOf, typeHeard } from './hear-events.ts'
 import type { HeldAction } from './held.ts'
+import { type LoadedPeople, loadPeople, type Occasions } from './load-people.ts'
 import type { TurnTx } from './ports.ts'
 
 const FACTS_A_TURN = 256
 const OVERDUE_A_PARTITION = 100
 const EVENTS_A_TURN = 256
 const NOTICES_A_TURN = 128
+const DUE_A_TURN = 512
 
 /** One action and everything that it is told in this turn. */
 export interface Subject {
@@ -35,7 +34,7 @@ export interface Subject {
   isReserved: boolean
 }
 
-export interface Loaded {
+export interface Loaded extends LoadedPeople {
   subjects: Subject[]
   /** Actions that ask for leave to be sent, and what their limited types use already. */
   asking: Asking[]
@@ -44,20 +43,16 @@ export interface Loaded {
   strayFacts: DueFact[]
   /** Events to decide on now, each partition's in order. */
   events: StoredEvent[]
-  /** Whom these events are about, as far as they are known, by their `personKey`. */
-  people: Map<string, Person>
+  /** Who is to be looked at now though nothing was said of them. */
+  due: DueRow[]
+  /** More people are due than this turn looks at. */
+  moreDue: boolean
   /** Partitions in which more events wait than this turn took. */
   moreEvents: number[]
   moreFacts: boolean
-  /** The active types of each tenant, by name: what the rules of these events may ask for. */
-  types: Map<string, Map<string, RegisteredType>>
   /** What endpoints are still to be told of. */
   notices: StoredNotice[]
   moreNotices: boolean
-  /** Tenants of these events for which is decided without sending. */
-  inShadow: Set<string>
-  /** What was spent of the budgets that these events may draw on, by their `spendingKey`. */
-  spent: Map<string, number>
 }
 
 /** Reads what a turn decides on; rows that are held are not read again, since nobody else writes them. */
@@ -67,8 +62,8 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
   const facts = await loadFacts(engine, tx, work, [...overdue, ...inDoubt])
   const subjects = await gather(engine, tx, { results: work.results, facts, overdue, inDoubt })
   const { events, moreEvents } = await loadEvents(tx, work.events)
-  await readyRules(engine, subjects.values(), events)
-  const types = await typesFor(engine, events)
+  const { due, moreDue } = await loadDue(engine, tx, work, moreEvents)
+  await readyRules(engine, subjects.values(), { events, due })
   const strayFacts = facts.filter((fact) => !subjects.has(fact.actionId))
   const notices = work.isTick ? await tx.notices(work.partitions, NOTICES_A_TURN) : []
   return {
@@ -77,49 +72,25 @@ export async function load(engine: Engine, tx: TurnTx, work: OwnWork): Promise<L
     allowances: await loadAllowances(tx, asking, work.results),
     strayFacts,
     events,
-    people: await peopleOf(tx, events),
+    due,
+    moreDue,
+    ...(await loadPeople(engine, tx, { events, due })),
     moreEvents,
     moreFacts: facts.length >= FACTS_A_TURN,
-    types,
     notices,
     moreNotices: notices.length >= NOTICES_A_TURN,
-    inShadow: shadowOf(engine, events),
-    spent: await budgetsFor(engine, tx, events),
   }
-}
-
-/** What was spent of the budgets of all domains that these events ask. */
-export async function budgetsFor(engine: Engine, tx: TurnTx, events: readonly StoredEvent[]) {
-  const asks = new Map<string, BudgetAsk>()
-  for (const event of events) {
-    const { tenant, test } = event
-    if (test) continue
-    for (const { document } of engine.rules.forUser(tenant, keyOf(event).id).askedBy(typeHeard(event))) {
-      const { domain, policy } = document
-      if (policy.budget === null) continue
-      const ask = { tenant, domain, days: policy.budget.days }
-      asks.set(spendingKey(ask), ask)
-    }
-  }
-  return tx.budgets([...asks.values()])
 }
 
 /** Makes sure that the documents are there of every tenant about whom something is decided. */
 export async function readyRules(
   { rules }: Pick<Engine, 'rules'>,
   subjects: Iterable<Subject>,
-  events: readonly StoredEvent[],
+  { events, due }: Occasions,
 ): Promise<void> {
-  const tenants = new Set(events.map(({ tenant }) => tenant))
+  const tenants = new Set([...events, ...due].map(({ tenant }) => tenant))
   for (const { row } of subjects) tenants.add(row.tenant)
   await rules.ready(tenants)
-}
-
-/** Tenants of these events for which is decided without sending. */
-export function shadowOf(engine: Engine, events: readonly StoredEvent[]): Set<string> {
-  return new Set(
-    events.flatMap(({ tenant }) => (engine.tenants.sendingOf(tenant) === 'shadow' ? [tenant] : [])),
-  )
 }
 
 /** Whether a POST of this action may have begun that this worker knows nothing of, and that must not be repeated. */
@@ -235,26 +206,21 @@ async function loadEvents(tx: TurnTx, partitions: readonly number[]) {
   return { events: read.filter((event) => event.isReady), moreEvents }
 }
 
-/** Whom these events are about; the ledger is asked once, and only where there are events. */
-export async function peopleOf(tx: TurnTx, events: readonly StoredEvent[]): Promise<Map<string, Person>> {
-  if (events.length === 0) return new Map()
-  const keys = new Map(events.map(keyOf).map((key) => [personKey(key), key]))
-  return tx.people([...keys.values()])
-}
+/** Whoever is due longer than this is looked at, whatever else waits to be heard of the same people. */
+const HEARD_FIRST_MS = 60_000
 
-/** The active types that the rules of these events may ask for; what was learnt about them is ready by then, too. */
-export async function typesFor(engine: Engine, events: readonly StoredEvent[]) {
-  const names = new Map<string, Set<string>>()
-  for (const event of events) {
-    const wanted = names.get(event.tenant) ?? new Set()
-    for (const rule of engine.rules.forUser(event.tenant, keyOf(event).id).forEvent(typeHeard(event)))
-      wanted.add(rule.action)
-    names.set(event.tenant, wanted)
-  }
-  const types: Loaded['types'] = new Map()
-  await engine.lessons.ready([...names].flatMap(([tenant, wanted]) => (wanted.size > 0 ? [tenant] : [])))
-  for (const [tenant, wanted] of names) {
-    if (wanted.size > 0) types.set(tenant, await engine.registry.byNames(tenant, wanted))
-  }
-  return types
+/** Who is due. Where events wait for another turn, people wait behind them: one of them may be a sign of life. */
+async function loadDue(
+  engine: Engine,
+  tx: TurnTx,
+  { isTick, partitions }: OwnWork,
+  moreEvents: readonly number[],
+): Promise<Pick<Loaded, 'due' | 'moreDue'>> {
+  if (!isTick || partitions.length === 0) return { due: [], moreDue: false }
+  const limit = Math.max(16, Math.floor(DUE_A_TURN / partitions.length))
+  const read = await tx.due(partitions, limit)
+  const late = engine.clock.wallMs() + engine.clockOffsetMs - HEARD_FIRST_MS
+  const due = read.filter(({ p, at }) => at < late || !moreEvents.includes(p))
+  const counts = Map.groupBy(due, ({ p }) => p)
+  return { due, moreDue: [...counts.values()].some(({ length }) => length >= limit) }
 }

@@ -4,6 +4,7 @@ import type { DomainLessons } from '../decisions/lessons.ts'
 import type { SendCall, Target } from '../dispatch/client.ts'
 import type { OpenedBreaker, SharedBreaker } from '../ledger/breakers.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
+import type { DueRow } from '../ledger/due.ts'
 import type { HealthReport } from '../ledger/endpoint-health.ts'
 import type { RegisteredEndpoint } from '../ledger/endpoint-registry.ts'
 import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
@@ -62,6 +63,8 @@ export interface TurnTx {
   events(partitions: readonly number[], limit: number): Promise<StoredEvent[]>
   /** Those of these people of whom something is known, by their `personKey`. */
   people(keys: readonly PersonKey[]): Promise<Map<string, Person>>
+  /** Who is due, the earliest first, at most `limit` a partition; where there are more, tenant by tenant. */
+  due(partitions: readonly number[], limit: number): Promise<DueRow[]>
   /** What these types use of their limits, locked until the turn ends; permits of `except` do not count. */
   allowances(types: readonly string[], except: readonly string[]): Promise<Map<string, Allowance>>
   /** What was spent of these budgets, by their `spendingKey`, locked until the turn ends. */
@@ -78,6 +81,8 @@ export interface TurnTx {
   insertDeadLetters(letters: readonly DeadLetter[]): Promise<void>
   markApplied(facts: readonly DueFact[]): Promise<void>
   moveMarks(marks: readonly Mark[]): Promise<void>
+  /** Has nobody look at a person again by itself. */
+  stopDue(row: DueRow): Promise<void>
   /** Takes an action out of every lane, and its deadline too. */
   stopTimers(row: ActionRow): Promise<void>
   /** Runs `body` so that bad data in it undoes nothing else; gives the refusal, or null where there was none. */

@@ -22,7 +22,7 @@ export function settle(engine: Engine, work: Work, report: TurnReport): void {
   settleLeaves(engine, work, report)
   for (const id of report.actions.waiting) engine.waitingOnWire.add(id)
   engine.nudger.nudge(newWork(report))
-  if (report.moreNotices) engine.agenda.tick()
+  if (report.moreNotices || report.events.moreDue) engine.agenda.tick()
   if (report.moreFacts) for (const p of work.facts) engine.agenda.hintFacts(p)
   if (report.events.more.length > 0)
     engine.clock.after(EVENTS_AGAIN_MS, () => hintEvents(engine, report.events.more))

@@ -5,7 +5,8 @@ import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Work } from './agenda.ts'
 import { condemn } from './condemn.ts'
 import { type Decided, decideActions } from './decide-actions.ts'
-import { decideEvents, decidingBy, type EventsDecided } from './decide-events.ts'
+import { decideEvents, decidingBy } from './decide-events.ts'
+import type { EventsDecided } from './decide-for.ts'
 import { decideLeaves, type LeavesDecided } from './decide-leave.ts'
 import { disown, type OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'
@@ -103,7 +104,7 @@ async function decideAndWrite(
 ): Promise<{ actions: Decided; events: EventsDecided }> {
   const { clock, partitions } = engine
   const moment = { now: fence.now, chance: clock.chance, partitions, ...listenersOf(engine) }
-  if (alone?.isCondemned === true) return condemn(tx, loaded, alone, moment)
+  if (alone?.isCondemned === true) return condemn(engine, tx, loaded, alone, moment)
   if (care === 'singly') return writeSingly(engine, tx, loaded, moment)
   const actions = decideActions(loaded, moment)
   const events = decideEvents(loaded, decidingBy(engine, moment))

@@ -1,4 +1,6 @@
+import { watchOf } from '../decisions/watch.ts'
 import type { DeadLetter } from '../ledger/dead-letters.ts'
+import type { DueRow } from '../ledger/due.ts'
 import type { StoredEvent } from '../ledger/events-unread.ts'
 import { personKey } from '../ledger/person-key.ts'
 import {
@@ -8,14 +10,9 @@ import {
   nothingDecided,
   type TurnMoment,
 } from './decide-actions.ts'
-import {
-  type Deciding,
-  decideEvents,
-  decidingBy,
-  type EventsDecided,
-  noEvents,
-  spendOf,
-} from './decide-events.ts'
+import { passedOver } from './decide-due.ts'
+import { decideEvents, decidingBy } from './decide-events.ts'
+import { type Deciding, type EventsDecided, noEvents, spendOf } from './decide-for.ts'
 import type { Engine } from './engine.ts'
 import type { Loaded, Subject } from './load.ts'
 import type { TurnTx } from './ports.ts'
@@ -36,6 +33,8 @@ export async function writeSingly(
   const events = noEvents(loaded.moreEvents)
   const deciding = decidingBy(engine, moment)
   for (const event of loaded.events) await writeEvent(deciding, tx, loaded, event, events)
+  for (const row of loaded.due) await writeDue(deciding, tx, loaded, row, events)
+  events.moreDue = loaded.moreDue
   return { actions, events }
 }
 
@@ -94,20 +93,9 @@ async function writeEvent(
   event: StoredEvent,
   events: EventsDecided,
 ): Promise<void> {
-  const decided = decideEvents({ ...loaded, events: [event], moreEvents: [] }, deciding)
+  const decided = decideEvents({ ...loaded, events: [event], due: [], moreEvents: [] }, deciding)
   const refused = await tx.trying(() => tx.writeEvents(decided))
-  if (refused === null) {
-    events.actions.push(...decided.actions)
-    events.passed.push(...decided.passed)
-    // What this one spent, the next ones cannot.
-    for (const spend of decided.spends) spendOf(loaded.spent, spend)
-    // The next event of the same person begins with what this one came to.
-    for (const write of decided.people) {
-      if (write.person === null) loaded.people.delete(personKey(write))
-      else loaded.people.set(personKey(write), write.person)
-    }
-    return
-  }
+  if (refused === null) return goOnFrom(decided, loaded, events)
   await passOver(tx, event, {
     p: event.p,
     actionId: null,
@@ -115,6 +103,52 @@ async function writeEvent(
     error: refused.message,
     body: null,
   })
+}
+
+/** What one has come to, the next ones begin with. */
+function goOnFrom(decided: EventsDecided, loaded: Loaded, events: EventsDecided): void {
+  events.actions.push(...decided.actions)
+  events.passed.push(...decided.passed)
+  // What this one spent, the next ones cannot.
+  for (const spend of decided.spends) spendOf(loaded.spent, spend)
+  for (const write of decided.people) {
+    if (write.person === null) loaded.people.delete(personKey(write))
+    else loaded.people.set(personKey(write), write.person)
+  }
+}
+
+async function writeDue(
+  deciding: Deciding,
+  tx: TurnTx,
+  loaded: Loaded,
+  row: DueRow,
+  events: EventsDecided,
+): Promise<void> {
+  const decided = decideEvents({ ...loaded, events: [], due: [row], moreEvents: [] }, deciding)
+  const refused = await tx.trying(() => tx.writeEvents(decided))
+  if (refused === null) return goOnFrom(decided, loaded, events)
+  const letter = { p: row.p, actionId: null, reason: 'poison', error: refused.message, body: null } as const
+  await passOverDue(deciding, tx, { row, loaded, letter, now: deciding.now })
+}
+
+/** Keeps in a dead letter that somebody was due, without deciding on it, and goes on from there. */
+export async function passOverDue(
+  { rules }: Pick<Deciding, 'rules'>,
+  tx: TurnTx,
+  { row, loaded, letter, now }: { row: DueRow; loaded: Loaded; letter: DeadLetter; now: number },
+): Promise<void> {
+  const { p, tenant, test, id, at } = row
+  const due = { tenant, test, user_id: id, at: new Date(at).toISOString() }
+  await tx.insertDeadLetters([{ ...letter, body: { due } }])
+  const known = loaded.people.get(personKey(row))
+  const decided = { ...noEvents([]), looked: [row] }
+  if (known === undefined) return tx.writeEvents(decided)
+  const person = passedOver(known, row, watchOf(rules, tenant, id), now)
+  const write = { p, tenant, test, id, person, dueBefore: known.dueAt }
+  const people = [{ ...write, isPermissionChanged: false, areTraitsChanged: false }]
+  const refused = await tx.trying(() => tx.writeEvents({ ...decided, people }))
+  if (refused !== null) await tx.stopDue(row)
+  else loaded.people.set(personKey(row), person)
 }
 
 /** Keeps an event in a dead letter, without deciding on it. */

@@ -8,7 +8,7 @@ import type { Machine } from './machine.ts'
 import type { Reaction } from './plan.ts'
 import type { Postgres, Written } from './postgres.ts'
 import { type StoredAction, type Tables, timerKey } from './tables.ts'
-import { ENDPOINTS, MAX_IN_FLIGHT, PARTITIONS, RATE } from './types.ts'
+import { ENDPOINTS, MAX_IN_FLIGHT, PARTITIONS, RATE, SILENT_MS } from './types.ts'
 import type { World } from './world.ts'
 
 /** One POST as the receivers saw it. */
@@ -219,6 +219,7 @@ export class Auditor {
     this.#timersMatch()
     this.#everyoneIsTold()
     this.#outcomesTeachOnce()
+    this.#silencesAreTold()
     for (const fact of postgres.tables.facts.values())
       if (!fact.applied) this.breach(1, `the ${fact.kind} of ${fact.actionId} is never heard`)
     for (const letter of postgres.tables.deadLetters.values())
@@ -283,6 +284,37 @@ export class Auditor {
     const counted = made.filter(({ row }) => row.state.outcome !== null).length
     const learnt = [...lessons.values()].reduce((sum, n) => sum + n, 0)
     if (learnt !== counted) this.breach(6, `${counted} outcomes taught ${learnt} times`)
+  }
+
+  /** Each silence of somebody is decided on once, when it has lasted and not while there were signs of life. */
+  #silencesAreTold(): void {
+    const { actions, decisions, events, people } = this.#options.postgres.tables
+    const silences = [...decisions.values()].flatMap(({ userId, body, actionId }) => {
+      const { trigger } = body as { trigger?: { last_seen: string } | null }
+      if (trigger == null) return []
+      return [{ userId, since: Date.parse(trigger.last_seen), at: actions.get(actionId!)!.createdAt }]
+    })
+    const hasJoins = [...events.values()].some(({ kind }) => kind === 'join')
+    const counted = new Set<string>()
+    for (const { userId, since, at } of silences) {
+      const name = `the silence of ${userId} since ${since}`
+      if (counted.has(name)) this.breach(13, `${name} is decided on twice`)
+      counted.add(name)
+      if (at < since + SILENT_MS) this.breach(13, `${name} is decided on too early`)
+      const waited = at - since - SILENT_MS
+      if (this.#options.isQuiet && !hasJoins && waited > SERVED_WITHIN_MS)
+        this.breach(13, `${name} waited ${Math.round(waited)} ms`)
+      // What is passed on to whom somebody turned out to be arrives a turn later.
+      const sign = [...events.values()].find(
+        ({ id, userId: of, kind, time }) =>
+          of === userId && kind === 'event' && time > since && (this.#events.get(id) ?? at) < at,
+      )
+      if (sign !== undefined && !hasJoins && !this.#options.fallsBack)
+        this.breach(13, `${name} is decided on after ${sign.id} had been accepted`)
+    }
+    for (const [who, { lastSeen, mergedInto }] of people)
+      if (lastSeen !== null && mergedInto === null && !silences.some(({ since }) => since === lastSeen))
+        this.breach(13, `nobody decides on the silence of ${who} since ${lastSeen}`)
   }
 
   /** One decision for each event, and each user's in the order of their events. */

@@ -22,6 +22,21 @@ const patch = (file: string, from: string, to: string): Patch => ({ file, from, 
  */
 export const MUTATIONS: readonly Mutation[] = [
   {
+    guard: 'what a silence was told is remembered',
+    engine: [patch('actors/due.ts', 'told[trigger.key] = crossing.mark', 'void told')],
+    ledger: [patch('src/ledger/people.ts', 'standing = excluded.standing, ', '')],
+  },
+  {
+    guard: 'who is due is looked at again',
+    engine: [patch('test/sim/turn-model.ts', '  tables.due.set(dueKey(row), row)\n', '')],
+    ledger: [patch('src/ledger/people.ts', 'where due_at is not null and', 'where false and')],
+  },
+  {
+    guard: 'people who are due wait behind their events',
+    engine: [patch('src/turn/load.ts', 'at < late || !moreEvents.includes(p)', 'at < late || p >= 0')],
+    ledger: [],
+  },
+  {
     guard: 'fence',
     engine: [
       patch(

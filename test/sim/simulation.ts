@@ -298,10 +298,11 @@ export class Simulation {
   }
 
   #isOver(): boolean {
-    const { actions, facts, events, marks, notices } = this.#postgres.tables
+    const { actions, due, facts, events, marks, notices } = this.#postgres.tables
     return (
       this.#toCome === 0 &&
       notices.size === 0 &&
+      due.size === 0 &&
       [...events.values()].every(({ p, xid, seq }) => isRead(marks.get(p)!, xid, seq)) &&
       [...facts.values()].every(({ applied }) => applied) &&
       [...actions.values()].every(({ row }) => row.state.deadline === null && row.state.nextAt === null)

@@ -1,3 +1,4 @@
+import { personKey } from '../../src/ledger/person-key.ts'
 import type { Suspect, SuspectAsk } from '../../src/ledger/suspects.ts'
 import { DEADLINE_LANE } from '../../src/ledger/timers.ts'
 import { byTime } from './lanes-model.ts'
@@ -50,6 +51,10 @@ function search(postgres: Postgres, now: number, { partitions, except }: Suspect
       return partitions.includes(p) && (xid > mark.xid || (xid === mark.xid && seq > mark.seq))
     })
     .sort((a, b) => a.xid - b.xid || a.seq - b.seq)[0]
-  if (event === undefined || event.xid >= postgres.oldestXid) return null
-  return { kind: 'event', p: event.p, id: event.id }
+  if (event !== undefined && event.xid < postgres.oldestXid)
+    return { kind: 'event', p: event.p, id: event.id }
+  const due = [...postgres.tables.due.values()]
+    .filter(({ p, at }) => partitions.includes(p) && at <= now)
+    .sort((a, b) => a.at - b.at)[0]
+  return due === undefined ? null : { kind: 'due', p: due.p, id: personKey(due) }
 }

@@ -2,8 +2,10 @@ import type { Person } from '../../actors/person.ts'
 import type { EventKind } from '../../src/ledger/accept-events.ts'
 import type { DeadLetter } from '../../src/ledger/dead-letters.ts'
 import type { NewDecision } from '../../src/ledger/decisions.ts'
+import type { DueRow } from '../../src/ledger/due.ts'
 import type { DueFact } from '../../src/ledger/facts-waiting.ts'
 import type { StoredNotice } from '../../src/ledger/notices.ts'
+import { personKey } from '../../src/ledger/person-key.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
 import type { Step } from '../../src/ledger/transitions.ts'
 
@@ -70,6 +72,8 @@ export interface Tables {
   decisions: Map<string, NewDecision>
   /** By their `personKey`. */
   people: Map<string, Person>
+  /** By their `dueKey`. */
+  due: Map<string, DueRow>
   deadLetters: Map<string, DeadLetter>
   /** By tenant and domain, in USD. */
   spending: Map<string, number>
@@ -99,6 +103,7 @@ export function emptyTables(partitions: number): Tables {
     marks: new Map(numbers.map((p) => [p, { xid: 0, seq: 0 }])),
     decisions: new Map(),
     people: new Map(),
+    due: new Map(),
     deadLetters: new Map(),
     spending: new Map(),
     lessons: new Map(),
@@ -115,6 +120,7 @@ export function emptyTables(partitions: number): Tables {
 export const copyTables = (tables: Tables): Tables =>
   Object.fromEntries(Object.entries(tables).map(([name, map]) => [name, new Map(map)])) as unknown as Tables
 
+export const dueKey = (row: DueRow): string => `${row.p}|${row.at}|${personKey(row)}`
 export const timerKey = ({ p, lane, at, id }: Timer): string => `${p}|${lane}|${at}|${id}`
 export const factKey = ({ actionId, kind, n }: Pick<DueFact, 'actionId' | 'kind' | 'n'>): string =>
   `${actionId}|${kind}|${n}`

@@ -1,12 +1,13 @@
 import type { Allowance } from '../../actors/leave.ts'
 import type { Person } from '../../actors/person.ts'
 import type { DeadLetter } from '../../src/ledger/dead-letters.ts'
+import type { DueRow } from '../../src/ledger/due.ts'
 import type { Mark, StoredEvent } from '../../src/ledger/events-unread.ts'
 import type { DueFact } from '../../src/ledger/facts-waiting.ts'
 import type { NewAction } from '../../src/ledger/insert-actions.ts'
 import type { LeaveWrites } from '../../src/ledger/leaves.ts'
 import type { StoredNotice } from '../../src/ledger/notices.ts'
-import type { PassedRow } from '../../src/ledger/people.ts'
+import type { PassedRow, PersonWrite } from '../../src/ledger/people.ts'
 import { type PersonKey, personKey } from '../../src/ledger/person-key.ts'
 import type { ActionRow } from '../../src/ledger/rows.ts'
 import { type BudgetAsk, spendingKey } from '../../src/ledger/spending-key.ts'
@@ -19,7 +20,7 @@ import type { NoticesTold, TurnTx } from '../../src/turn/ports.ts'
 import { overdue, stopSend, timersOf } from './lanes-model.ts'
 import type { Machine } from './machine.ts'
 import { Connection, type Locks, type Postgres, PostgresError, type Transaction } from './postgres.ts'
-import { factKey, type StoredAction, timerKey } from './tables.ts'
+import { dueKey, factKey, type StoredAction, timerKey } from './tables.ts'
 
 /** The most that a column of `attempt` holds. */
 const INTEGER_MAX = 2_147_483_647
@@ -211,7 +212,7 @@ export class TurnModel implements TurnTx {
   }
 
   async writeEvents(writes: EventWrites): Promise<void> {
-    const { actions, decisions, people, passed, marks } = writes
+    const { actions, decisions, looked, people, passed, marks } = writes
     await this.#learn(writes)
     if (actions.length > 0)
       await this.#ask([], () => insertActions(this.#postgres, this.#transaction, actions))
@@ -221,12 +222,16 @@ export class TurnModel implements TurnTx {
           for (const decision of decisions) this.#postgres.tables.decisions.set(decision.id, decision)
         }),
       )
+    if (looked.length > 0)
+      await this.#ask([], () =>
+        this.#later(() => {
+          for (const row of looked) this.#postgres.tables.due.delete(dueKey(row))
+        }),
+      )
     if (people.length > 0)
       await this.#ask([], () =>
         this.#later(() => {
-          for (const write of people)
-            if (write.person === null) this.#postgres.tables.people.delete(personKey(write))
-            else this.#postgres.tables.people.set(personKey(write), write.person)
+          for (const write of people) writePerson(this.#postgres.tables, write)
         }),
       )
     if (passed.length > 0) await this.#ask([], () => this.#later(() => this.#pass(passed)))
@@ -319,6 +324,19 @@ export class TurnModel implements TurnTx {
           this.#postgres.tables.marks.set(p, { xid: Number(xid), seq: Number(seq) })
       }),
     )
+  }
+
+  due(partitions: readonly number[], limit: number): Promise<DueRow[]> {
+    return this.#ask([], () => {
+      const due = [...this.#postgres.tables.due.values()]
+        .filter(({ at }) => at <= this.#transaction.startedAt)
+        .sort((a, b) => a.at - b.at)
+      return partitions.flatMap((p) => due.filter((row) => row.p === p).slice(0, limit))
+    })
+  }
+
+  async stopDue(row: DueRow): Promise<void> {
+    await this.#ask([], () => this.#later(() => this.#postgres.tables.due.delete(dueKey(row))))
   }
 
   async stopTimers(row: ActionRow): Promise<void> {
@@ -416,6 +434,19 @@ export class TurnModel implements TurnTx {
     })
     return true
   }
+}
+
+/** A person with its row of who is due, which moves where that time does. */
+function writePerson(tables: Postgres['tables'], { person, dueBefore, ...key }: PersonWrite): void {
+  const { p, tenant, test, id } = key
+  const dueAt = person?.dueAt ?? null
+  if (person === null) tables.people.delete(personKey(key))
+  else tables.people.set(personKey(key), person)
+  if (dueAt === dueBefore) return
+  if (dueBefore !== null) tables.due.delete(dueKey({ p, tenant, test, id, at: dueBefore }))
+  if (dueAt === null) return
+  const row = { p, tenant, test, id, at: dueAt }
+  tables.due.set(dueKey(row), row)
 }
 
 /** The version guard: a row is written only from what it is. */

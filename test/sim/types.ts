@@ -100,7 +100,10 @@ export const ENDPOINTS: readonly RegisteredEndpoint[] = [
   simulatedEndpoint('we_some', '22', ['external_action.failed', 'external_action.expired', 'custom.*']),
 ]
 
-/** Every event asks for one action. */
+/** After so long without an event a user counts as silent. */
+export const SILENT_MS = 4_000
+
+/** Every event asks for one action, and every silence. */
 const BOOK: RuleBook = bookOf([
   compileRuleDocument({
     file: 'simulated',
@@ -111,6 +114,15 @@ const BOOK: RuleBook = bookOf([
         {
           name: 'always',
           on: ['custom.simulated'],
+          when: true,
+          action: 'told',
+          confidence: 0.5,
+          may_overlap: true,
+          reasoning: 'because',
+        },
+        {
+          name: 'silent',
+          on: [{ inactive_for: `${SILENT_MS}ms` }],
           when: true,
           action: 'told',
           confidence: 0.5,

@@ -21,7 +21,7 @@ const engine = () =>
   ({
     held: new Held(),
     registry: { byIds: async () => new Map() },
-    rules: { ready: async () => undefined, forUser: () => ({ forEvent: () => [], askedBy: () => [] }) },
+    rules: { ready: async () => undefined, forUser: () => ({ triggers: [], askedBy: () => [] }) },
     lessons: { ready: async () => undefined },
     tenants: { sendingOf: () => 'on' },
   }) as unknown as Engine

@@ -4,7 +4,7 @@ import type { StoredEvent } from '../../src/ledger/events-unread.ts'
 import { personKey } from '../../src/ledger/person-key.ts'
 import { partitionOfUser } from '../../src/ledger/placement.ts'
 import { hearEvent, keyOf, peopleDraft, type ToldEvent, typeHeard } from '../../src/turn/hear-events.ts'
-import { peopleOf } from '../../src/turn/load.ts'
+import { peopleOf } from '../../src/turn/load-people.ts'
 import type { TurnTx } from '../../src/turn/ports.ts'
 
 const tenant = 't'
@@ -55,9 +55,9 @@ describe('people in a turn', () => {
         return new Map()
       },
     } as unknown as TurnTx
-    await peopleOf(tx, [])
+    await peopleOf(tx, { events: [], due: [] })
     expect(asked).to.deep.equal([])
-    await peopleOf(tx, [row('a'), row('a'), row('b'), joinRow('v', 'a')])
+    await peopleOf(tx, { events: [row('a'), row('a'), row('b'), joinRow('v', 'a')], due: [] })
     expect(asked).to.deep.equal([['a', 'b', 'v']])
   })
 
