@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { addDeadLetters } from './command/dead-letters.ts'
+import { addDecisions } from './command/decisions.ts'
 import { addImport } from './command/import.ts'
 import { addKeys } from './command/keys.ts'
 import { addPlatform } from './command/platform.ts'
@@ -15,7 +16,7 @@ const program = new Command('volley')
   )
   .showHelpAfterError()
 
-const ADDED = [addPlatform, addKeys, addStatus, addDeadLetters, addTenants, addImport, addRules]
+const ADDED = [addPlatform, addKeys, addStatus, addDeadLetters, addTenants, addImport, addRules, addDecisions]
 for (const add of ADDED) add(program)
 
 // Whoever reads has heard enough, as `head` does: that is no defect.
