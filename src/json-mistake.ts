@@ -2,26 +2,103 @@ type Expected = 'value' | 'value or ]' | 'name' | 'name or }' | 'colon' | 'comma
 
 const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-])|(?:true|false|null)(?!\w)/y
 
+/** What is wrong with a text that is no JSON: where, and what was expected there. */
+export interface JsonMistake {
+  /** Index of the first character that cannot stand where it does; the length where the text merely ends too early. */
+  at: number
+  message: string
+}
+
+/** Index of the first mistake in a JSON text. */
+export const jsonMistakeAt = (text: string): number => jsonMistake(text).at
+
 /**
- * Index of the first character that cannot stand where it does in a JSON text; the length where the text merely ends
- * too early. The parser of the engine names no place for most mistakes. Linear and without recursion.
+ * The first mistake in a JSON text. The parser of the engine names no place for most mistakes. Linear and without
+ * recursion.
  */
-export function jsonMistakeAt(text: string): number {
+export function jsonMistake(text: string): JsonMistake {
   const open: ('{' | '[')[] = []
   let expected: Expected = 'value'
   let i = 0
   for (;;) {
     while (isSpace(text.charCodeAt(i))) i++
     const char = text[i]
-    if (char === undefined) return i
+    if (char === undefined)
+      return { at: i, message: `expected ${inWords(expected, open)}, but the text ends` }
     const end = tokenEnd(text, i, char)
     const next: Expected | null = end === null ? null : follow(char, expected, open)
-    if (next === null) return i
+    if (next === null) return { at: i, message: unexpected(text, i, expected, open) }
     // A string that is not closed, or holds what it must not, is wrong at that place and not at its beginning.
-    if (end! < 0) return -end!
+    if (end! < 0) return { at: -end!, message: inString(text, -end!) }
     expected = next
     i = end!
   }
+}
+
+function inWords(expected: Expected, open: readonly ('{' | '[')[]): string {
+  switch (expected) {
+    case 'value':
+      return 'a value'
+    case 'value or ]':
+      return 'a value or "]"'
+    case 'name':
+      return 'a name in double quotes'
+    case 'name or }':
+      return 'a name in double quotes or "}"'
+    case 'colon':
+      return '":"'
+    case 'comma or end':
+      return open.at(-1) === '{' ? '"," or "}"' : '"," or "]"'
+    case 'nothing':
+      return 'nothing more'
+    default:
+      return expected satisfies never
+  }
+}
+
+function unexpected(text: string, at: number, expected: Expected, open: readonly ('{' | '[')[]): string {
+  const word = /^[\w.+-]{2,20}/.exec(text.slice(at, at + 20))?.[0]
+  const found = word ?? String.fromCodePoint(text.codePointAt(at)!)
+  const said = `expected ${inWords(expected, open)}, found ${JSON.stringify(found)}`
+  if (/^\/[/*]/.test(text.slice(at, at + 2)) || found === '#') return `${said}: JSON has no comments`
+  if (found === "'") return `${said}: names and texts stand in double quotes`
+  const isAfterComma = (expected === 'name' && found === '}') || (expected === 'value' && found === ']')
+  return isAfterComma ? `${said}: the comma before it is one too many` : said
+}
+
+function inString(text: string, at: number): string {
+  const char = text[at]
+  if (char === undefined) return 'a text is not closed by a double quote before the end'
+  if (char === '\n' || char === '\r') return 'a text is not closed by a double quote on its line'
+  return char === '\\'
+    ? `${JSON.stringify(text.slice(at, at + 2))} is no escape that JSON knows`
+    : 'a control character must be written as an escape such as "\\t"'
+}
+
+/** The first name that stands twice in one object of a valid JSON text, and where the second is; null where none does. */
+export function repeatedName(text: string): { at: number; name: string } | null {
+  const open: (Set<string> | null)[] = []
+  let isName = false
+  for (let i = 0; i < text.length; ) {
+    const char = text[i]!
+    if (isSpace(text.charCodeAt(i))) {
+      i++
+      continue
+    }
+    const end = tokenEnd(text, i, char)
+    if (end === null || end < 0) return null
+    if (char === '{' || char === '[') open.push(char === '{' ? new Set() : null)
+    else if (char === '}' || char === ']') open.pop()
+    else if (char === '"' && isName) {
+      const name = JSON.parse(text.slice(i, end)) as string
+      const names = open.at(-1)!
+      if (names.has(name)) return { at: i, name }
+      names.add(name)
+    }
+    isName = char === '{' || (char === ',' && open.at(-1) instanceof Set)
+    i = end
+  }
+  return null
 }
 
 const isSpace = (code: number) => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09

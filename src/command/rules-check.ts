@@ -10,7 +10,10 @@ import {
 } from '../documents/cases.ts'
 import { readDocuments } from '../documents/documents.ts'
 import { doubtsOfMapping, doubtsOfRules, doubtsOfScoring } from '../documents/doubts-of-documents.ts'
+import { doubtsOfStages } from '../documents/doubts-of-words.ts'
+import type { RuleDocument } from '../documents/rule-book.ts'
 import type { Scores } from '../documents/scoring.ts'
+import { scoringIn } from '../documents/shelf.ts'
 import { type Mistake, VolleyError } from '../errors.ts'
 
 /** The lines of a check, and whether every document and every case is right; warnings are no mistakes. */
@@ -23,9 +26,14 @@ export interface Checked {
 export function checkDocuments(rulesDir: string): Checked {
   const { documents, mistakes } = readDocuments(rulesDir)
   const { rules, mappings, scoring, plans } = documents
+  const scored = scoringIn(documents)?.written
+  const doubtsOf = ({ written }: RuleDocument) => [
+    ...(scored === undefined ? [] : doubtsOfStages(written, scored)),
+    ...doubtsOfRules(written),
+  ]
   const reports = [
     ...rules.documents.map((document) =>
-      report(document.file, many(document.rules.length, 'rule'), doubtsOfRules(document.written), () =>
+      report(document.file, many(document.rules.length, 'rule'), doubtsOf(document), () =>
         casesOf(
           rulesDir,
           document.file,
@@ -78,7 +86,7 @@ function report(
   doubts: readonly Mistake[],
   runCases: () => CasesResult | null,
 ): Checked {
-  const warnings = doubts.map(({ path, message }) => `${path}: ${message}`)
+  const warnings = doubts.map(({ path, message }) => `${file}: ${path}: ${message}`)
   let result: CasesResult | null
   try {
     result = runCases()
@@ -96,11 +104,14 @@ function report(
   return {
     lines: [
       `${failed.length === 0 ? '✔' : '✗'} ${file}: ${holds}, ${held} of ${many(all, 'case')} hold`,
-      ...failed.flatMap(({ name, mistakes }) => [
-        `    ✗ ${name}`,
+      ...failed.flatMap(({ name, index, mistakes }) => [
+        `    ✗ ${name} (${casesFileOf(file)}: /cases/${index})`,
         ...mistakes.map((each) => `        ${each}`),
       ]),
-      ...warned([...warnings, ...unshown]),
+      ...warned([
+        ...warnings,
+        ...unshown.map((each) => (each.startsWith('/') ? `${casesFileOf(file)}: ${each}` : each)),
+      ]),
     ],
     isRight: failed.length === 0,
   }

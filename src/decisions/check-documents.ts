@@ -10,12 +10,14 @@ import { countedBudgets, LogicError } from '../documents/evaluate.ts'
 import type { Mapping } from '../documents/mappings.ts'
 import type { RuleDocument } from '../documents/rule-book.ts'
 import type { Scores, Scoring } from '../documents/scoring.ts'
+import { misspeltEvents, unknownRules, unknownStages } from './case-words.ts'
 import { NOT_RUN, NOW, runRuleCases } from './try-rules.ts'
 
 /** What the cases of a document came to: which do not hold, and what they leave out. */
 export interface CasesResult {
   held: number
-  failed: { name: string; mistakes: string[] }[]
+  /** `index` is the case's place in the table. */
+  failed: { name: string; index: number; mistakes: string[] }[]
   /** What no case shows, as warnings. */
   unshown: string[]
 }
@@ -26,14 +28,17 @@ export function checkRules(
   cases: readonly Case<RuleCaseGiven, RuleCaseExpect>[],
   stepsMax?: number,
 ): CasesResult {
-  const results = runRuleCases(rules, cases, stepsMax)
+  const results = runRuleCases(rules, cases, stepsMax).map((result, index) => ({
+    ...result,
+    mistakes: [...unknownRules(cases[index]!, index, rules), ...result.mistakes],
+  }))
   const offered = new Set(results.flatMap((result) => result.offered))
   const won = new Set(results.map((result) => result.won))
   const unshown = rules.flatMap(({ name }) => {
     if (!offered.has(name)) return [`no case makes ${name} apply`]
     return won.has(name) ? [] : [`no case makes ${name} win`]
   })
-  return { ...counted(results), unshown }
+  return { ...counted(results), unshown: [...misspeltEvents(cases, rules), ...unshown] }
 }
 
 /** Runs the cases of a mapping. */
@@ -63,7 +68,8 @@ export function checkScoring(
   stepsMax = Number.POSITIVE_INFINITY,
 ): CasesResult {
   const budgets = countedBudgets()
-  const scored = cases.map(({ name, given, expect }) => {
+  const scored = cases.map((each, index) => {
+    const { name, given, expect } = each
     if (budgets.taken() >= stepsMax) return { name, scores: null, mistakes: [NOT_RUN] }
     const data = { user: given.user ?? {}, now: given.now ?? NOW }
     const scores = score(data, budgets.next)
@@ -71,7 +77,10 @@ export function checkScoring(
     return {
       name,
       scores,
-      mistakes: fields.flatMap((field) => difference(field, expect[field], scores[field])),
+      mistakes: [
+        ...unknownStages(each, index, written),
+        ...fields.flatMap((field) => difference(field, expect[field], scores[field])),
+      ],
     }
   })
   const unshown = (['lifecycle_stage', 'risk_level'] as const).flatMap((part) =>
@@ -88,9 +97,11 @@ const difference = (what: string, expected: unknown, is: unknown): string[] =>
     : [`${what}: expected ${JSON.stringify(expected)}, is ${JSON.stringify(is)}`]
 
 function counted(results: readonly { name: string; mistakes: string[] }[]) {
-  const failed = results.filter(({ mistakes }) => mistakes.length > 0)
+  const failed = results.flatMap(({ name, mistakes }, index) =>
+    mistakes.length > 0 ? [{ name, index, mistakes }] : [],
+  )
   return {
     held: results.length - failed.length,
-    failed: failed.map(({ name, mistakes }) => ({ name, mistakes })),
+    failed,
   }
 }

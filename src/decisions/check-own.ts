@@ -5,6 +5,7 @@ import type {
   RuleCaseGiven,
   ScoringCaseGiven,
 } from '../documents/cases.ts'
+import { repeatedCases } from '../documents/cases.ts'
 import { type DocumentFile, schemaMistakes } from '../documents/document-file.ts'
 import { doubtsOfMapping, doubtsOfRules, doubtsOfScoring } from '../documents/doubts-of-documents.ts'
 import { compileMapping, type Mapping } from '../documents/mappings.ts'
@@ -46,6 +47,7 @@ export function checkOwn(
     ...below('/document', schemaMistakes(kind, document)),
     ...(cases === null ? [] : schemaMistakes(`${kind}.cases`, { cases })),
   ]
+  if (unknown.length === 0 && cases !== null) unknown.push(...repeatedCases(cases as { name: string }[]))
   if (unknown.length > 0) return { mistakes: unknown, failedCases: [], warnings: [] }
   const { compiled, mistakes } = compiledOrNot(() =>
     checkable(kind, { file: name, digest: '', value: document }),
@@ -60,7 +62,7 @@ export function checkOwn(
     return { mistakes, failedCases: [], warnings: [...doubts, { path: '/cases', message: 'there are none' }] }
   const { failed, unshown } = compiled.run(cases)
   const warnings = [...doubts, ...unshown.map((message) => ({ path: '/cases', message }))]
-  return { mistakes, failedCases: failed, warnings }
+  return { mistakes, failedCases: failed.map(({ name, mistakes }) => ({ name, mistakes })), warnings }
 }
 
 /** A document of rules ready to be asked; null with the mistakes where it is none. Places are within `{document}`. */

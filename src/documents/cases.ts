@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { readDocument, type SchemaName } from './document-file.ts'
+import type { Mistake } from '../errors.ts'
+import { invalid, readDocument, type SchemaName } from './document-file.ts'
 
 /** One line of the truth table beside a document. */
 export interface Case<Given, Expect> {
@@ -52,7 +53,22 @@ export function loadCases<Given, Expect>(
   const place = join(rulesDir, casesFileOf(documentFile).slice('rules/'.length))
   if (!existsSync(place)) return null
   const { file, value } = readDocument(rulesDir, place, schema)
-  return { file, cases: (value as { cases: Case<Given, Expect>[] }).cases }
+  const { cases } = value as { cases: Case<Given, Expect>[] }
+  const mistakes = repeatedCases(cases)
+  if (mistakes.length > 0) throw invalid(file, mistakes)
+  return { file, cases }
+}
+
+/** Cases that are called as one before them: whoever reads that one fails must know which. */
+export function repeatedCases(cases: readonly { name: string }[]): Mistake[] {
+  const places = new Map<string, number>()
+  return cases.flatMap(({ name }, index) => {
+    const first = places.get(name)
+    if (first === undefined) places.set(name, index)
+    return first === undefined
+      ? []
+      : [{ path: `/cases/${index}/name`, message: `is the name of /cases/${first} too` }]
+  })
 }
 
 /** `rules/recommendations/x.cases.json` of `rules/recommendations/x.json`. */

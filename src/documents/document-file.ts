@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type Mistake, VolleyError } from '../errors.ts'
-import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
+import { jsonMistake, placeIn, repeatedName } from '../json-mistake.ts'
 import { mistakesOf, mistakesText } from './schema-mistakes.ts'
 
 /** The schemas that this version understands, which a rules folder of one's own need not have a copy of. */
@@ -47,7 +47,7 @@ function validatorOf(name: SchemaName): ValidateFunction {
 /** What is wrong with a document by its schema; empty where nothing is. */
 export function schemaMistakes(name: SchemaName, value: unknown): Mistake[] {
   const validate = validatorOf(name)
-  return validate(value) ? [] : mistakesOf(validate.errors ?? [])
+  return validate(value) ? [] : mistakesOf(validate.errors ?? [], { explains: true })
 }
 
 /** Reads a document. Throws `document_invalid` with the file, the place in it, and what was expected there. */
@@ -60,8 +60,16 @@ export function readDocument(rulesDir: string, path: string, schema: SchemaName)
   try {
     value = JSON.parse(text)
   } catch {
-    throw invalid(file, `${placeIn(text, jsonMistakeAt(text))}: not valid JSON`)
+    const { at, message } = jsonMistake(text)
+    throw invalid(file, `${placeIn(text, at)}: not valid JSON: ${message}`)
   }
+  // The parser takes the last of them without a word.
+  const repeated = repeatedName(text)
+  if (repeated !== null)
+    throw invalid(
+      file,
+      `${placeIn(text, repeated.at)}: the name ${JSON.stringify(repeated.name)} stands twice in one object`,
+    )
   const mistakes = schemaMistakes(schema, value)
   if (mistakes.length > 0) throw invalid(file, mistakes)
   return { file, digest: createHash('sha256').update(text).digest('hex'), value }

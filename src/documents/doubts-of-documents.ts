@@ -1,5 +1,6 @@
 import type { Mistake } from '../errors.ts'
-import { doubtsOfLogic, doubtsOfTemplate, doubtsOfText } from './doubts.ts'
+import { doubtsOfCondition, doubtsOfLogic, doubtsOfTemplate, doubtsOfText } from './doubts.ts'
+import { doubtsOfWords } from './doubts-of-words.ts'
 import type { WrittenMapping } from './mappings.ts'
 import type { WrittenRules } from './rule-book.ts'
 import type { WrittenScoring } from './scoring.ts'
@@ -10,11 +11,13 @@ const SEEN_BY_MAPPINGS = ['action', 'user', 'now']
 const SEEN_BY_SCORING = ['user', 'now']
 
 /** What in a document of rules is allowed and was hardly meant. */
-export function doubtsOfRules({ rules }: WrittenRules): Mistake[] {
+export function doubtsOfRules(written: WrittenRules): Mistake[] {
+  const { rules } = written
   return [
+    ...doubtsOfWords(written),
     ...unwinnable(rules),
     ...rules.flatMap(({ when, parameters, reasoning }, index) => [
-      ...doubtsOfLogic(when, `/rules/${index}/when`, SEEN_BY_RULES),
+      ...doubtsOfCondition(when, `/rules/${index}/when`, SEEN_BY_RULES),
       ...doubtsOfTemplate(parameters ?? {}, `/rules/${index}/parameters`, SEEN_BY_RULES),
       ...doubtsOfText(reasoning, `/rules/${index}/reasoning`, SEEN_BY_RULES),
     ]),
@@ -33,7 +36,7 @@ export function doubtsOfScoring(written: WrittenScoring): Mistake[] {
     ),
     ...(['lifecycle_stage', 'risk_level'] as const).flatMap((part) => [
       ...written[part].flatMap(({ when }, index) =>
-        doubtsOfLogic(when, `/${part}/${index}/when`, SEEN_BY_SCORING),
+        doubtsOfCondition(when, `/${part}/${index}/when`, SEEN_BY_SCORING),
       ),
       ...(written[part].at(-1)?.when === true
         ? []

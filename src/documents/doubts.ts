@@ -1,6 +1,7 @@
 import type { Mistake } from '../errors.ts'
 import { OPERATORS } from './evaluate.ts'
-import { didYouMean, nearestWord } from './nearest.ts'
+import { FIELDS_SEEN } from './fields-seen.ts'
+import { didYouMean, nearestWord, quoted } from './nearest.ts'
 import { pointerSegment } from './schema-mistakes.ts'
 
 /** The most arguments that json-logic-js looks at; it ignores what follows, where other implementations go on. */
@@ -30,6 +31,8 @@ const LOOKED_AT: Readonly<Record<string, number>> = {
   reduce: 3,
 }
 
+const SEEN_IN_REDUCE = ['current', 'accumulator']
+
 /** Operators whose arguments after the list see an element of it, and not the data. */
 const SCOPED = new Set(['map', 'filter', 'all', 'none', 'some', 'reduce'])
 
@@ -48,7 +51,7 @@ export function doubtsOfLogic(node: unknown, path: string, seen: readonly string
     doubtsOfLogic(
       arg,
       isList ? here + pointerSegment(index) : here,
-      SCOPED.has(operator) && index === 1 ? null : seen,
+      SCOPED.has(operator) && index === 1 ? (operator === 'reduce' ? SEEN_IN_REDUCE : null) : seen,
     ),
   )
   return [...doubtsOfCall(call, here, seen), ...inner]
@@ -87,10 +90,30 @@ function doubtsOfCall({ operator, args }: Call, path: string, seen: readonly str
 
 function doubtsOfPath(named: unknown, path: string, seen: readonly string[]): Mistake[] {
   if (typeof named !== 'string' || named === '') return []
-  const root = named.split('.')[0]!
-  if (seen.includes(root)) return []
+  const [root, field] = named.split('.') as [string, ...string[]]
+  if (seen.includes(root)) return field === undefined ? [] : doubtsOfField(root, field, path)
   const message = `nothing is called ${JSON.stringify(root.slice(0, 80))} there; seen are ${seen.join(', ')}`
   return [{ path, message: message + didYouMean(root, seen) }]
+}
+
+function doubtsOfField(root: string, field: string, path: string): Mistake[] {
+  const known = Object.hasOwn(FIELDS_SEEN, root) ? FIELDS_SEEN[root]! : null
+  if (known === null || known.includes(field)) return []
+  const message = `${root} has no ${quoted(field.slice(0, 80))}; it has ${known.join(', ')}`
+  return [{ path, message: message + didYouMean(field, known) }]
+}
+
+/** What of a condition is allowed and was hardly meant: a text or a number is true whatever happens. */
+export function doubtsOfCondition(when: unknown, path: string, seen: readonly string[]): Mistake[] {
+  if (typeof when === 'boolean' || (typeof when === 'object' && when !== null))
+    return doubtsOfLogic(when, path, seen)
+  const constant = when === null || when === '' || when === 0 ? 'never' : 'always'
+  return [
+    {
+      path,
+      message: `is ${JSON.stringify(when)}, which is ${constant} true; a condition is JSON-logic, or true`,
+    },
+  ]
 }
 
 /** The same of a template, where a misspelt operator stands for itself. */

@@ -2,7 +2,7 @@ import { VolleyError } from '../errors.ts'
 import { type Logic, produce, step } from './budget.ts'
 import { LAZY_OPERATORS, type LazyOperator, lazyOperators } from './lazy-operators.ts'
 import { LIBRARY_OPERATORS, type LibraryOperator, libraryOperator } from './library-operators.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean, quoted } from './nearest.ts'
 import { misuseOf, type OwnOperatorName, ownOperator, ownOperators } from './own-operators.ts'
 import { pointerSegment } from './schema-mistakes.ts'
 
@@ -86,11 +86,59 @@ function operatorOf(node: object, path: string): string {
   }
   if (OPERATORS.has(operator)) return operator
   const known = [...OPERATORS]
-  refuse(
-    path + pointerSegment(short(operator)),
-    `is not an operator${didYouMean(operator, known) || `; known are ${known.join(' ')}`}`,
-  )
+  const place = path + pointerSegment(short(operator))
+  if (operator === 'log' || operator === 'method')
+    refuse(place, 'is not an operator that is allowed: a rule changes nothing and calls nothing')
+  const foreign = FOREIGN.get(operator.toLowerCase())
+  if (foreign !== undefined) refuse(place, `is not an operator; did you mean ${quoted(foreign)}?`)
+  refuse(place, `is not an operator${didYouMean(operator, known) || `; known are ${known.join(' ')}`}`)
 }
+
+/** What other languages call an operator. */
+const FOREIGN: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '&&': 'and',
+    '||': 'or',
+    '=': '==',
+    '<>': '!=',
+    not: '!',
+    eq: '==',
+    equals: '==',
+    is: '==',
+    ne: '!=',
+    neq: '!=',
+    gt: '>',
+    gte: '>=',
+    ge: '>=',
+    lt: '<',
+    lte: '<=',
+    le: '<=',
+    contains: 'in',
+    includes: 'in',
+    concat: 'cat',
+    length: 'size_of',
+    size: 'size_of',
+    count: 'size_of',
+    sum: '+',
+    add: '+',
+    get: 'var',
+    path: 'var',
+    any: 'some',
+    every: 'all',
+    coalesce: '??',
+    default: '??',
+    lowercase: 'lower',
+    uppercase: 'upper',
+    startswith: 'starts_with',
+    endswith: 'ends_with',
+    substring: 'substr',
+    when: 'if',
+    mod: '%',
+    plus: '+',
+    minus: '-',
+    times: '*',
+  }),
+)
 
 const short = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)}…` : text)
 

@@ -6,7 +6,8 @@ export function nearestWord(word: string, known: Iterable<string>): string | nul
   // Nobody misspells a page.
   if (word.length > 64) return null
   let best: string | null = null
-  let least = Math.min(EDITS_MAX, Math.floor(word.length / 2)) + 1
+  // In a short word two other letters are another word.
+  let least = (word.length < 2 ? 0 : word.length < 5 ? 1 : EDITS_MAX) + 1
   for (const candidate of known) {
     const edits = edited(word.toLowerCase(), candidate.toLowerCase())
     if (edits < least) [best, least] = [candidate, edits]
@@ -31,8 +32,11 @@ function edited(a: string, b: string): number {
   return last[b.length]!
 }
 
+/** A word as it is shown, in quotes. */
+export const quoted = (word: string): string => JSON.stringify(word)
+
 /** `; did you mean "…"?` where a known word is near, else nothing. */
 export function didYouMean(word: string, known: Iterable<string>): string {
   const near = nearestWord(word, known)
-  return near === null ? '' : `; did you mean ${JSON.stringify(near)}?`
+  return near === null ? '' : `; did you mean ${quoted(near)}?`
 }

@@ -1,5 +1,7 @@
 import { type Budget, type Logic, LogicError, lengthOf, produce, step } from './budget.ts'
 import { coerced, numberOf } from './coerce.ts'
+import { didYouMeanZone, nearestDuration } from './expectations.ts'
+import { quoted } from './nearest.ts'
 import { addTime, durationOf, partOf, timeBetween, timePart, unitOf, zoneOf } from './time-operators.ts'
 
 /** An operator beyond the library's: pure, and over in the time of a few steps. */
@@ -108,12 +110,23 @@ export function misuseOf(
     try {
       check(arg)
     } catch (error) {
-      if (error instanceof LogicError) return { index, message: error.message }
+      if (error instanceof LogicError) return { index, message: error.message + nearestTo(check, arg) }
       throw error
     }
   }
   return null
 }
+
+/** Only where an author is told: in a decision nobody would read it. */
+function nearestTo(check: (value: unknown) => unknown, arg: unknown): string {
+  if (typeof arg !== 'string') return ''
+  if (check === zoneOf) return didYouMeanZone(arg)
+  const near = check === durationOf ? nearestDuration(arg) : check === unitOf ? nearestUnit(arg) : null
+  return near === null ? '' : `; did you mean ${quoted(near)}?`
+}
+
+/** `days` as `d`. */
+const nearestUnit = (text: string): string | null => nearestDuration(`1 ${text}`)?.slice(1) ?? null
 
 function digitsOf(value: unknown): number {
   if (value === undefined || value === null) return 0

@@ -1,4 +1,4 @@
-import { readDocument } from './document-file.ts'
+import { invalid, readDocument } from './document-file.ts'
 
 /** Limits of a plan tier; null where it has none. */
 export interface Plan {
@@ -15,6 +15,11 @@ export interface Plan {
 export function loadPlans(rulesDir: string, path: string): { file: string; plans: Plan[] } {
   const { file, value } = readDocument(rulesDir, path, 'plans')
   const { plans } = value as { plans: (Partial<Plan> & { name: string })[] }
+  for (const [index, { name }] of plans.entries()) {
+    const first = plans.findIndex((plan) => plan.name === name)
+    if (first < index)
+      throw invalid(file, [{ path: `/plans/${index}/name`, message: `is the name of /plans/${first} too` }])
+  }
   const none = {
     events_per_month: null,
     actions_per_month: null,

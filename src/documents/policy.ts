@@ -1,5 +1,6 @@
 import { durationMs } from '../duration.ts'
 import { compileLogic, type Logic, refuse } from './evaluate.ts'
+import { didYouMeanZone } from './expectations.ts'
 import { zoneOf } from './time-operators.ts'
 
 /** What a domain allows beside its rules, and how it learns. */
@@ -81,7 +82,7 @@ function quietHours({ from, to, timezone = 'UTC' }: NonNullable<WrittenPolicy['q
   try {
     zoneOf(timezone)
   } catch (error) {
-    refuse('/quiet_hours/timezone', (error as Error).message)
+    refuse('/quiet_hours/timezone', (error as Error).message + didYouMeanZone(timezone))
   }
   return { from: minutesOf(from), to: minutesOf(to), timezone }
 }

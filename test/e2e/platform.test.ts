@@ -222,7 +222,7 @@ describe('npm start', function () {
     const started = await run(process.execPath, [MAIN, 'start'], { env }).catch((error) => error)
     expect(started.code).to.equal(1)
     expect(started.stderr).to.equal(
-      'volley: rules/recommendations/loyalty.json: /rules/0/confidence: must be <= 1\n',
+      'volley: rules/recommendations/loyalty.json: /rules/0/confidence: must be at most 1, is 1.82\n',
     )
   })
 })

@@ -102,7 +102,7 @@ const doubts: [string, { path: string; message: string }[], RegExp | null][] = [
   ['a division by nothing', doubtsOfLogic({ '/': [4] }, '', SEEN), /nothing to divide by/],
   [
     'a reduce without a start',
-    doubtsOfLogic({ reduce: [{ var: 'event.l' }, 1] }, '', SEEN),
+    doubtsOfLogic({ reduce: [{ var: 'event.data.l' }, 1] }, '', SEEN),
     /starts from null/,
   ],
   [
@@ -110,7 +110,11 @@ const doubts: [string, { path: string; message: string }[], RegExp | null][] = [
     doubtsOfLogic({ var: 'evnt.data' }, '', SEEN),
     /did you mean "event"\?/,
   ],
-  ['a path of an element', doubtsOfLogic({ map: [{ var: 'event.l' }, { var: 'price' }] }, '', SEEN), null],
+  [
+    'a path of an element',
+    doubtsOfLogic({ map: [{ var: 'event.data.l' }, { var: 'price' }] }, '', SEEN),
+    null,
+  ],
   [
     'a doubt within another operator',
     doubtsOfLogic({ and: [true, { '%': [1, 2, 3] }] }, '', SEEN),

@@ -82,32 +82,32 @@ describe('volley rules check', () => {
     [
       'has a condition that is never true',
       ({ rules }) => void Object.assign(rules[3], { when: { '>': [1, 2] } }),
-      /! \/rules\/3\/when: is never true: the rule can never apply/,
+      /! .*loyalty\.json: \/rules\/3\/when: is never true: the rule can never apply/,
     ],
     [
       'looks at an event that never asks it',
       ({ rules }) => void Object.assign(rules[2], { on: [] }),
-      /! \/rules\/2\/on: names no type of event, so none asks the rule/,
+      /! .*loyalty\.json: \/rules\/2\/on: names no type of event, so none asks the rule/,
     ],
     [
       'stands behind one that always applies',
       ({ rules }) => void Object.assign(rules[0], { when: true }),
-      /! \/rules\/1: comeback-badge can never win: re-engage-with-points always applies and comes before it \(confidence 0.82\)/,
+      /! .*loyalty\.json: \/rules\/1: comeback-badge can never win: re-engage-with-points always applies and comes before it \(confidence 0.82\)/,
     ],
     [
       'has the condition of a better one',
       ({ rules }) => void Object.assign(rules[0], { when: rules[1].when }),
-      /! \/rules\/1: comeback-badge can never win: .* under the very same condition/,
+      /! .*loyalty\.json: \/rules\/1: comeback-badge can never win: .* under the very same condition/,
     ],
     [
       'ignores an argument',
       ({ rules }) => void Object.assign(rules[4], { when: { '>': [{ var: 'event.data.value' }, 20, 10] } }),
-      /! \/rules\/4\/when\/>: looks at 2 arguments and ignores the other 1/,
+      /! .*loyalty\.json: \/rules\/4\/when\/>: looks at 2 arguments and ignores the other 1/,
     ],
     [
       'misspells where a fact stands',
       ({ rules }) => void Object.assign(rules[4], { reasoning: 'Of {evnt.data.value}' }),
-      /! \/rules\/4\/reasoning: nothing is called "evnt" there; .* did you mean "event"\?/,
+      /! .*loyalty\.json: \/rules\/4\/reasoning: nothing is called "evnt" there; .* did you mean "event"\?/,
     ],
   ] as [string, (document: any) => void, RegExp][]) {
     it(`warns of a rule that ${what}`, () => {
@@ -138,7 +138,7 @@ describe('volley rules check', () => {
     edit('scoring/default.json', (document) => {
       document.risk_level.pop()
     })
-    expect(text()).to.match(/! \/risk_level: does not end with \{"when": true\}/)
+    expect(text()).to.match(/! .*: \/risk_level: does not end with \{"when": true\}/)
   })
 })
 

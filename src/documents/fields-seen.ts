@@ -1,0 +1,33 @@
+/** What is at the top of each of the facts that documents see; facts that are not here may have any field. */
+export const FIELDS_SEEN: Readonly<Record<string, readonly string[]>> = {
+  event: ['id', 'type', 'user_id', 'data', 'time'],
+  action: [
+    'id',
+    'type',
+    'user_id',
+    'tenant_id',
+    'parameters',
+    'reasoning',
+    'confidence',
+    'attempt',
+    'created_at',
+  ],
+  user: [
+    'id',
+    'is_anonymous',
+    'traits',
+    'events',
+    'first_seen',
+    'last_seen',
+    'days_since_first_seen',
+    'days_since_last_seen',
+    'days_away',
+    'activity',
+    'timezone',
+    'locale',
+    'lifecycle_stage',
+    'activation_score',
+    'engagement_score',
+    'risk_level',
+  ],
+}
