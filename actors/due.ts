@@ -42,7 +42,7 @@ export interface Look {
   standing: Standing
 }
 
-/** Who has been silent for longer when something is said is likely being imported: the rest gets so much time to arrive. */
+/** So much time has history to arrive that is imported. */
 export const SETTLE_MS = 3_600_000
 
 /** By which name it is remembered that a change waits for its hour. */
@@ -142,7 +142,10 @@ export function nextDue(watched: Watched, watch: Watch, now: number, after: 'loo
     const wait = isLevelTrigger(trigger) ? (standing.fired[waitOf(trigger)] ?? OVER) : OVER
     if (wait !== OVER) times.push(wait)
     const crossing = isLevelTrigger(trigger) ? null : crossingOf(trigger, watched, now)
-    if (crossing !== null) times.push(crossing.at)
+    if (crossing === null) continue
+    // Who has been silent for longer when something is said is likely being imported: the rest has to arrive.
+    const isHistory = after === 'word' && trigger.kind === 'inactive_for' && crossing.at < now - SETTLE_MS
+    times.push(isHistory ? now + SETTLE_MS : crossing.at)
   }
   if (watch.levels !== null) times.push(...nextOfLevels(watched.person, watch.levels, now, after))
   return times.length === 0 ? null : Math.ceil(Math.min(...times))
@@ -166,7 +169,7 @@ export function armed(watched: Watched, watch: Watch, now: number, after: 'look'
   const standing = withPeriods(watched, watch, now)
   const begun = standing === person.standing ? person : { ...person, standing }
   const next = nextDue({ id, person: begun }, watch, now, after)
-  const dueAt = after === 'look' ? next : nearer(person.dueAt, settled(next, begun, now))
+  const dueAt = after === 'look' ? next : nearer(person.dueAt, next)
   return dueAt === begun.dueAt ? begun : { ...begun, dueAt }
 }
 
@@ -176,11 +179,6 @@ const isSoonEnough = ({ dueAt, standing }: Person, watch: Watch, now: number): b
 
 const nearer = (dueAt: number | null, next: number | null): number | null =>
   dueAt === null || next === null ? (dueAt ?? next) : Math.min(dueAt, next)
-
-function settled(next: number | null, { lastSeen }: Person, now: number): number | null {
-  const isOld = next !== null && lastSeen !== null && lastSeen < next && next < now - SETTLE_MS
-  return isOld ? now + SETTLE_MS : next
-}
 
 /** Periods count from when a person is first watched. */
 function withPeriods(watched: Watched, watch: Watch, now: number): Standing {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
+import { wantsOf } from './decisions/arming.ts'
 import { Client } from './dispatch/client.ts'
 import { createGuard } from './dispatch/guard.ts'
 import { loadDocuments } from './documents/documents.ts'
@@ -43,6 +44,7 @@ import { connect } from './mailbox/connect.ts'
 import { Mailbox } from './mailbox/read.ts'
 import { Mailer } from './mailbox/send.ts'
 import { Worker } from './turn/worker.ts'
+import { Arming, type ArmingRules } from './upkeep/arming.ts'
 import { EndpointHealthKeeper } from './upkeep/endpoints.ts'
 import { Erasures } from './upkeep/erasures.ts'
 import { MonthKeeper } from './upkeep/months.ts'
@@ -197,18 +199,35 @@ export async function startWeb(
   }
 }
 
+/** The documents in force, as those have to know them who arm people for what rules wait for. */
+function armingRules(rules: LiveRules): ArmingRules {
+  return {
+    get digest() {
+      return rules.digest
+    },
+    hearTenants: () => rules.hearTenants(),
+    async wantsOf(tenants) {
+      const shelf = rules.latest()
+      await shelf.ready(tenants)
+      return new Map(tenants.map((tenant) => [tenant, wantsOf(shelf.setsOf(tenant))]))
+    },
+  }
+}
+
 /** The background roles of a worker process, until `stop`. */
 function startUpkeep(
   ledger: Ledger,
   config: Config,
   log: Log,
   secrets: SecretBox,
+  rules: LiveRules,
 ): { stop(): Promise<void> } {
   const months = new MonthKeeper(ledger, log)
   const retention = new Retention(ledger, log, config.keep)
   const endpoints = new EndpointHealthKeeper(ledger, log, config.endpointFailingMs)
   const rollouts = new RolloutKeeper(ledger, log)
   const erasures = new Erasures(ledger, config.partitions, log)
+  const arming = new Arming(ledger, log, armingRules(rules))
   const openSecret = (sealed: Buffer) => secrets.open(sealed)
   const replays = new Replays(ledger, log, {
     partitions: config.partitions,
@@ -222,6 +241,7 @@ function startUpkeep(
   rollouts.start()
   endpoints.start()
   replays.start()
+  arming.start()
   return {
     async stop() {
       months.stop()
@@ -231,6 +251,7 @@ function startUpkeep(
         rollouts.stop(),
         endpoints.stop(),
         replays.stop(),
+        arming.stop(),
       ])
     },
   }
@@ -292,7 +313,7 @@ export async function startWorker(config: Config, log: Log): Promise<{ id: strin
   })
   await engine.start()
   openMailbox(engine.id)
-  const upkeep = startUpkeep(ledger, config, log, secrets)
+  const upkeep = startUpkeep(ledger, config, log, secrets, rules)
   return {
     id: engine.id,
     async close() {

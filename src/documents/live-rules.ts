@@ -59,6 +59,11 @@ export class LiveRules implements RuleShelf {
     return new Shelf(this.#files, this.#own)
   }
 
+  /** Of the files that are in force. */
+  get digest(): string {
+    return this.#state.digest
+  }
+
   ready(tenants: Iterable<string>): Promise<void> {
     return this.#own.ready(tenants)
   }

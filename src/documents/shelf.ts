@@ -134,11 +134,15 @@ export class Shelf implements RuleShelf {
     return this.#books(tenant).flatMap((book) => book.forEvent(type).map(({ action }) => action))
   }
 
-  /** What decides for those in no share, and for those in every one. */
   #books(tenant: string): RuleBook[] {
+    return this.setsOf(tenant).map(({ rules }) => rules)
+  }
+
+  /** What is in force for those in no share, and for those in every one. */
+  setsOf(tenant: string): DocumentSet[] {
     const own = this.ownOf(tenant)
-    const settled = over(this.#files, own).rules
-    return own.rollouts.length === 0 ? [settled] : [settled, over(this.#files, rolledOut(own)).rules]
+    const settled = over(this.#files, own)
+    return own.rollouts.length === 0 ? [settled] : [settled, over(this.#files, rolledOut(own))]
   }
 
   /** What is in force for one user. */

@@ -61,7 +61,7 @@ function hearAndDecide(event: StoredEvent, running: Running, deciding: Deciding)
   if (told?.kind === 'report') decided.lessons.push(...lessonOf(event, told, deciding))
   const whose = { ...keyOf(event), p: event.p }
   // What only becomes known asks for nothing.
-  if (!event.decides && event.kind !== 'report') learnLevels(whose, running, deciding)
+  if (!event.decides && told?.kind !== 'report') learnLevels(whose, running, deciding)
   if (told?.kind !== 'event' || !event.decides) return
   decideOne(event, told, running, deciding)
   decideChanges(whose, told, running, deciding)

@@ -6,6 +6,8 @@ export class Migration20261122150000_due extends Migration {
     this.addSql(`
 -- One tenant of whom many are due at once does not stand before the others.
 create index due_tenant on due (p, tenant, at);
+-- A row is taken away by its whole key, which turns know to the millisecond.
+alter table due add constraint due_at_ms check (at = date_trunc('milliseconds', at));
 
 create table armed (
   tenant uuid primary key,
@@ -19,6 +21,6 @@ create table armed (
   }
 
   override down(): void {
-    this.addSql('drop table armed; drop index due_tenant;')
+    this.addSql('drop table armed; alter table due drop constraint due_at_ms; drop index due_tenant;')
   }
 }
