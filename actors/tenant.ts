@@ -12,6 +12,7 @@ import type { Random } from '../src/decisions/strategy.ts'
 import type { AskedDocument, RuleDocument } from '../src/documents/rule-book.ts'
 import type { Scores } from '../src/documents/scoring.ts'
 import type { Mistake } from '../src/errors.ts'
+import type { Permissions } from './permissions.ts'
 import { originOf } from './report.ts'
 import { type Standing, withOffer } from './standing.ts'
 
@@ -44,6 +45,7 @@ export interface Situation {
   tenant: string
   user: KnownUser
   standing: Standing
+  permissions: Permissions
   /** IANA name; null: it is not known. */
   timezone: string | null
   scores: Scores
@@ -118,6 +120,7 @@ export function decideOccasion(
     const picked = pick(document, rules, data, {
       now: situation.now,
       standing,
+      permissions: situation.permissions,
       lessons: guidance.lessonsOf(domain),
       strategy: 'thompson',
       random: guidance.randomOf(id),

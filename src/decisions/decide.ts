@@ -1,5 +1,6 @@
 import type { Budget, Logic } from '../documents/evaluate.ts'
 import type { Mistake } from '../errors.ts'
+import type { Withheld } from '../../actors/permissions.ts'
 import type { Capped } from './caps.ts'
 
 /** What deciding needs to know of a rule. */
@@ -34,7 +35,7 @@ export interface Considered {
 }
 
 /** Why what a rule offers may not be done now. */
-export type Refused = Capped | 'over_budget' | 'unknown_action_type' | 'invalid_parameters'
+export type Refused = Capped | Withheld | 'over_budget' | 'unknown_action_type' | 'invalid_parameters'
 
 /** The best candidate first; `considered` says for every rule why it is among them or not. */
 export interface Decided {

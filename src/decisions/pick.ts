@@ -1,3 +1,4 @@
+import { type Permissions, withheld } from '../../actors/permissions.ts'
 import type { Standing } from '../../actors/standing.ts'
 import { type Budget, fullBudget } from '../documents/evaluate.ts'
 import type { Policy } from '../documents/policy.ts'
@@ -19,6 +20,8 @@ import { choose, type Random, type Strategy } from './strategy.ts'
 
 /** What deciding needs to know of an action type. */
 export interface OfferedType {
+  /** What a user's consent goes by beside the name. */
+  channel: string
   estimatedCostUsd: number | null
   validate(parameters: unknown): Mistake[]
 }
@@ -28,6 +31,8 @@ export interface Circumstances {
   /** In ms; what rules see may be as of another time. */
   now: number
   standing: Standing
+  /** What the user allows; another offer may be allowed, and one that is not teaches nothing. */
+  permissions: Permissions
   lessons: DomainLessons
   /** Where a document does not say. */
   strategy: Strategy
@@ -100,7 +105,7 @@ function passes(
   rule: Rule,
   { parameters }: Candidate,
   { caps }: Policy,
-  { standing, now, types, takesUnknown, leftUsd }: Circumstances,
+  { standing, permissions, now, types, takesUnknown, leftUsd }: Circumstances,
   considered: Considered[],
 ): boolean {
   const refused = (why: Pick<Considered, 'said' | 'mistakes'>): boolean => {
@@ -111,6 +116,8 @@ function passes(
   if (type === undefined && !takesUnknown) return refused({ said: 'unknown_action_type' })
   const mistakes = type?.validate(parameters) ?? []
   if (mistakes.length > 0) return refused({ said: 'invalid_parameters', mistakes })
+  const isForbidden = withheld(permissions, { channel: type?.channel ?? '', action: rule.action, now })
+  if (isForbidden !== null) return refused({ said: isForbidden })
   const said = capped(rule, caps, standing, now)
   if (said !== null) return refused({ said })
   if (leftUsd !== null && (type?.estimatedCostUsd ?? 0) > leftUsd) return refused({ said: 'over_budget' })

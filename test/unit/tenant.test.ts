@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { changePermissions, FREE, type Permissions } from '../../actors/permissions.ts'
 import { NO_STANDING, type Standing } from '../../actors/standing.ts'
 import { decideOccasion, type OfferedType } from '../../actors/tenant.ts'
 import { decide } from '../../src/decisions/decide.ts'
@@ -10,7 +11,7 @@ import { compileLogic, fullBudget, type Logic } from '../../src/documents/evalua
 import { bookOf, compileRuleDocument, loadRules, type RuleBook } from '../../src/documents/rule-book.ts'
 
 const book = loadRules(new URL('../../rules', import.meta.url).pathname)
-const anyType: OfferedType = { estimatedCostUsd: null, validate: () => [] }
+const anyType: OfferedType = { channel: 'app', estimatedCostUsd: null, validate: () => [] }
 const types = new Map(['grant_points', 'unlock_badge', 'upgrade_tier'].map((name) => [name, anyType]))
 const NOW = Date.parse('2026-03-01T12:00:00Z')
 const event = (type: string, data: Record<string, unknown>) => ({
@@ -27,6 +28,7 @@ interface Given {
   timezone?: string | null
   rules?: RuleBook
   leftUsd?: number | null
+  permissions?: Permissions
   userId?: string
 }
 
@@ -34,10 +36,10 @@ interface Given {
 function heard(type: string, data: Record<string, unknown>, given: Given = {}) {
   let ids = 0
   const { offered = types, standing = NO_STANDING, timezone = null, rules = book, leftUsd = null } = given
-  const { userId = 'u1' } = given
+  const { userId = 'u1', permissions = FREE } = given
   return decideOccasion(
     { userId, event: { ...event(type, data), userId }, trigger: null, time: NOW },
-    { tenant: 't', user: {}, standing, timezone, scores: scoresOf(null, {}, NOW), now: NOW },
+    { tenant: 't', user: {}, standing, permissions, timezone, scores: scoresOf(null, {}, NOW), now: NOW },
     {
       asked: rules.askedBy(type),
       types: offered,
@@ -188,6 +190,18 @@ describe('what a user is offered', () => {
       sent: false,
       reason: 'still_open',
     })
+  })
+
+  it('is nothing that the user does not allow, where something else is', () => {
+    const offered = new Map([
+      ['grant_points', anyType],
+      ['unlock_badge', { ...anyType, channel: 'mail' }],
+    ])
+    const rules = rulesOf({}, {}, { action: 'unlock_badge' })
+    const permissions = changePermissions(FREE, { consent: { channels: { app: false } } })
+    const { made } = heard('custom.asked', {}, { rules, offered, permissions })
+    expect(made[0]!.action).to.include({ typeName: 'unlock_badge' })
+    expect(made[0]!.decision.considered[0]).to.include({ said: 'consent_withdrawn' })
   })
 
   it('costs no more than is left', () => {

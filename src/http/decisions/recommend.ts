@@ -113,6 +113,7 @@ async function decideFor({ id, document, ...asked }: Question, caller: Caller, d
   const picked = pick(document, document.rules, data, {
     now,
     standing: person.standing,
+    permissions: person.permissions,
     ...known,
     strategy: 'best',
     random: randomFrom(id),

@@ -88,6 +88,7 @@ export async function wouldDecide(
       tenant,
       user,
       standing: told.person.standing,
+      permissions: told.person.permissions,
       timezone: told.person.timezone,
       scores: scoresOf(rules.scoringOf(tenant, told.id), user, event.time),
       now,
