@@ -5,7 +5,7 @@
 
 import { type Person, type PersonItem, type ProfileChange, told, unknownPerson } from './person.ts'
 import { domainOf, type Report, waitFor } from './report.ts'
-import { type Offer, withAsk, withoutOpen } from './standing.ts'
+import { type Offer, type Standing, withAsk, withOffer, withoutOpen } from './standing.ts'
 
 /** What was said of a person, wherever it first came in. */
 export interface Said {
@@ -69,15 +69,23 @@ function stays(id: string, to: string, via: readonly string[]): boolean {
   return since >= 0 && via.slice(since).every((other) => id <= other)
 }
 
-/** Of nobody it makes somebody: who is erased stays so. */
+/** Of nobody it makes somebody only where a client did something for them: who is erased stays so. */
 function hearReport(known: Person | undefined, { data, time }: Said): Heard {
   const report = data as unknown as Report
-  if (known === undefined) return { kind: 'reported', person: null, report, offer: null }
-  const { standing: closed, offer } = withoutOpen(known.standing, report.id)
+  const person = known ?? (report.carried === undefined ? undefined : unknownPerson(false))
+  if (person === undefined) return { kind: 'reported', person: null, report, offer: null }
+  const told = report.carried === undefined ? person.standing : withCarried(person.standing, report, time)
+  const { standing: closed, offer } =
+    report.status === 'pending' ? { standing: told, offer: null } : withoutOpen(told, report.id)
   const wait = waitFor(report.outcome?.result)
   const standing =
     wait === null ? closed : withAsk(closed, { domain: domainOf(report.rule), at: time + wait })
-  return { kind: 'reported', person: { ...known, standing }, report, offer }
+  return { kind: 'reported', person: { ...person, standing }, report, offer }
+}
+
+/** With what a client did: it counts as offered from then on. */
+function withCarried(standing: Standing, { id, rule, segment, carried }: Report, at: number): Standing {
+  return withOffer(standing, { rule, action: carried!, at, open: id, segment: segment ?? '' })
 }
 
 function itemOf({

@@ -15,6 +15,11 @@ export interface Report {
   late: boolean
   /** False where it was for a test key: there is nothing to learn of it. */
   teaches: boolean
+  /**
+   * Name of the action where a client carried out itself what it was recommended: of that the user's actor hears first by
+   * this, with status `pending` while its outcome is awaited. Left out: the actor made the action.
+   */
+  carried?: string
 }
 
 /** How `origin` of an action begins that a rule made. */

@@ -3,6 +3,7 @@ import { posthogLibraryRoutes } from './connectors/posthog-library.ts'
 import { segmentLibraryRoutes } from './connectors/segment-library.ts'
 import { deleteSegmentSecret, getSegmentSecret, putSegmentSecret } from './connectors/segment-secret.ts'
 import { webhookRoutes } from './connectors/webhooks.ts'
+import { postDecisionOutcome } from './decisions/outcome.ts'
 import { getDecision, getDecisions } from './decisions/read.ts'
 import { postRecommend } from './decisions/recommend.ts'
 import { getEvents } from './events/list.ts'
@@ -81,6 +82,7 @@ const declared: readonly Route[] = [
   postRecommend,
   getDecisions,
   getDecision,
+  postDecisionOutcome,
   postEvaluate,
   postPreview,
   postTryMapping,

@@ -38,7 +38,7 @@ with looked_at as materialized (
 )
 select d.id, d.user_id as "userId", (date_part('epoch', d.at) * 1000)::float8 as at, d.rule, d.sent, d.holdout, d.body,
   coalesce(c.outcome, a.outcome, f.body) as outcome, a.status,
-  d.domain = $4 and not d.test and d.body::text <> '{}' and d.at >= to_timestamp($5 / 1000) and d.at < to_timestamp($6 / 1000)
+  d.domain = $4 and not d.test and d.body::text <> '{}' and d.at >= to_timestamp($5::float8 / 1000) and d.at < to_timestamp($6::float8 / 1000)
     as "isWanted"
 from looked_at d left join carried c on c.decision_id = d.id
   left join action a on a.id = coalesce(d.action_id, c.action_id)

@@ -68,13 +68,24 @@ export async function redact(client: ClientBase, erasure: OpenErasure): Promise<
     [id, as, theirs],
   )
   const ids = actions.rows.map((row) => row.id)
-  // What came of their actions is told after they asked, and names them too; how it ended still teaches.
+  const decisions = await client.query<{ id: string }>(
+    `update decision d set user_id = $2, body = '{}' from erasure e
+     where e.id = $1 and d.user_id = any($3) and ${decidedBelongs('d', 'at')} returning d.id`,
+    [id, as, theirs],
+  )
+  const decisionIds = decisions.rows.map((row) => row.id)
+  await client.query(
+    `update carried set outcome = json_build_object('status', outcome->'status', 'result', null)
+     where decision_id = any($1) and outcome is not null`,
+    [decisionIds],
+  )
+  // What came of either is told after they asked, and names them too; how it ended still teaches.
   await client.query(
     `update event v set user_id = $2, data = case when json_typeof(v.data->'outcome') = 'object'
        then jsonb_set(v.data::jsonb, '{outcome,result}', 'null')::json else v.data end
      from erasure e where e.id = $1 and v.user_id = any($3) and v.kind = 'report' and v.tenant = e.tenant
        and v.test = e.test and v.data->>'id' = any($4)`,
-    [id, as, theirs, ids],
+    [id, as, theirs, [...ids, ...decisionIds]],
   )
   return {
     dead_letters: letters,
@@ -87,11 +98,7 @@ export async function redact(client: ClientBase, erasure: OpenErasure): Promise<
        where action_id = any($1) and body is not null`,
       [ids],
     ),
-    decisions: await count(
-      `update decision d set user_id = $2, body = '{}' from erasure e
-       where e.id = $1 and d.user_id = any($3) and ${decidedBelongs('d', 'at')}`,
-      [id, as, theirs],
-    ),
+    decisions: decisionIds.length,
     events: await count(
       `update event v set user_id = $2, data = '{}', dedupe_id = null
        from erasure e where e.id = $1 and v.user_id = any($3) and ${belongs('v', 'received_at')}`,

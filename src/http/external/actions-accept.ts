@@ -11,6 +11,7 @@ import type { Caller, WebDeps } from '../deps.ts'
 import { ErrorAnswer, mistakesOf } from '../mistakes.ts'
 import { route } from '../route.ts'
 import { ActionSchema, viewAction } from './action-view.ts'
+import { acceptCarrying, carryingOf, carryingRow } from './carried-action.ts'
 import { NewActionBody, newAction, readBack } from './new-action.ts'
 
 const IdempotencyHeader = Type.Object({
@@ -39,6 +40,9 @@ export const postAction = route({
     'invalid_schedule',
     'idempotency_conflict',
     'backlog_full',
+    'not_found',
+    'invalid_transition',
+    'live_key_needed',
   ],
   example: {
     action_type: 'grant_points',
@@ -52,14 +56,22 @@ export const postAction = route({
     if (earlier !== null)
       return { status: 201, body: replayed(earlier) as Static<typeof Created>, headers: REPLAYED }
     const type = (await typesOf(deps, caller, [body.action_type])).get(body.action_type)
-    const row = newAction(body, type, {
+    const judged = newAction(body, type, {
       caller,
       sending: deps.tenants.sendingOf(caller.tenant),
       now: Date.now(),
     })
-    const told = await accept(deps, caller, [row], once, (at) => ({
-      action: viewAction(readBack(row, type!, at)),
-    }))
+    const { decision_id = null, user_id } = body
+    const carrying =
+      decision_id === null ? null : await carryingOf({ decision_id, user_id }, type!, caller, deps)
+    const row = carrying === null ? judged : carryingRow(judged, carrying)
+    const answer = (at: number) => ({ action: viewAction(readBack(row, type!, at)) })
+    const told =
+      carrying === null
+        ? await accept(deps, caller, [row], once, answer)
+        : await deps.backlog.pass(caller.tenant, toSend([row]), () =>
+            acceptCarrying({ row, type: type!, once, answer }, carrying, deps),
+          )
     if (told.kind === 'accepted') {
       deps.nudger.nudge(laneNudges([row]))
       return { status: 201, body: told.answer }
@@ -122,13 +134,19 @@ function accept<T>(
   once: OnceKey | null,
   answer: (acceptedAt: number) => T,
 ): Promise<Acceptance<T>> {
-  const toSend = rows.filter(({ test, shadow }) => !test && !shadow).length
-  return deps.backlog.pass(caller.tenant, toSend, () => deps.intake.actions(rows, once, answer))
+  return deps.backlog.pass(caller.tenant, toSend(rows), () => deps.intake.actions(rows, once, answer))
 }
+
+const toSend = (rows: readonly NewAction[]): number =>
+  rows.filter(({ test, shadow }) => !test && !shadow).length
 
 type Judged =
   | { kind: 'good'; row: NewAction; type: RegisteredType }
   | { kind: 'bad'; error: Static<typeof ErrorAnswer> }
+
+const ALONE: Mistake[] = [
+  { path: '/decision_id', message: 'is taken only by POST /api/external/actions, one action at a time' },
+]
 
 /** Judges each item of a batch by itself; types are asked for once a name. */
 async function judge(actions: readonly unknown[], caller: Caller, deps: WebDeps): Promise<Judged[]> {
@@ -146,7 +164,9 @@ async function judge(actions: readonly unknown[], caller: Caller, deps: WebDeps)
   return checked.map(({ item, mistakes }): Judged => {
     try {
       if (mistakes.length > 0) throw new VolleyError('invalid_body', undefined, { details: mistakes })
-      const type = types.get((item as NewActionBody).action_type)
+      const { action_type, decision_id = null } = item as NewActionBody
+      if (decision_id !== null) throw new VolleyError('invalid_body', undefined, { details: ALONE })
+      const type = types.get(action_type)
       return {
         kind: 'good',
         row: newAction(item as NewActionBody, type, { caller, sending, now }),

@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
 import Type from 'typebox'
-import { ARROWS, hasArrow, OUTCOME_STATUSES } from '../../../actors/action.ts'
-import { type Mistake, VolleyError } from '../../errors.ts'
+import { ARROWS, hasArrow } from '../../../actors/action.ts'
+import { VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
 import {
   acceptOutcome,
   acceptRequest,
   fateOfRequest,
-  type OutcomeAcceptance,
   type Report,
   type Request,
 } from '../../ledger/accept-facts.ts'
@@ -17,9 +15,9 @@ import { isErasedUser } from '../../ledger/redact.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 import { ActionSchema, viewAction } from './action-view.ts'
+import { OutcomeBody, refuseAnother, reportIn } from './outcome-body.ts'
 
 const ActionParams = Type.Object({ id: Type.String() })
-const RESULT_BYTES = 64 * 1024
 
 export const postOutcome = route({
   method: 'POST',
@@ -27,10 +25,7 @@ export const postOutcome = route({
   summary: 'Report what came of an action; the first report counts',
   auth: 'key',
   params: ActionParams,
-  body: Type.Object({
-    status: Type.Enum([...OUTCOME_STATUSES]),
-    result: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
-  }),
+  body: OutcomeBody,
   answers: {
     200: Type.Object({
       recorded: Type.Literal(true),
@@ -41,28 +36,8 @@ export const postOutcome = route({
   errors: ['not_found', 'outcome_exists', 'live_key_needed'],
   example: { status: 'completed', result: { points_granted: 500, user_reacted: true } },
   async handler({ params, body, caller, deps }) {
-    const report = { status: body.status, result: body.result ?? null }
-    if (Buffer.byteLength(JSON.stringify(report.result)) > RESULT_BYTES) {
-      throw new VolleyError('invalid_body', undefined, {
-        details: [{ path: '/result', message: 'must be at most 64 KiB of JSON' }],
-      })
-    }
-    // What a test key says of a live action would be learned from as if it had happened.
-    if (caller.mode === 'test' && !(await known(params.id, caller, deps)).test)
-      throw new VolleyError('live_key_needed')
-    const told = isId('ea', params.id)
-      ? await acceptOutcome(deps.ledger.pool, caller.tenant, params.id, report)
-      : ({ kind: 'unknown' } as const)
-    if (told.kind === 'unknown') throw new VolleyError('not_found', `No action has the id ${params.id}.`)
-    const mistakes = told.kind === 'exists' ? differences(told, report) : []
-    if (told.kind === 'exists' && mistakes.length > 0) {
-      throw new VolleyError(
-        'outcome_exists',
-        `The outcome ${told.outcome.status} was already recorded for this action.`,
-        { details: mistakes },
-      )
-    }
-    deps.nudger.nudge([{ kind: 'fact', p: told.p }])
+    const report = reportIn(body)
+    await tellAction(params.id, report, caller, deps)
     return {
       status: 200,
       body: { recorded: true as const, action_id: params.id, outcome_status: report.status },
@@ -70,18 +45,17 @@ export const postOutcome = route({
   },
 })
 
-/** Where a report is not what was recorded; empty for the very same, as far as it was kept. */
-function differences(
-  { outcome: recorded, isErased }: Extract<OutcomeAcceptance, { kind: 'exists' }>,
-  said: Report,
-): Mistake[] {
-  const mistakes: Mistake[] = []
-  if (recorded.status !== said.status)
-    mistakes.push({ path: '/status', message: `was recorded as ${recorded.status}` })
-  // As JSON keeps it: a negative zero was recorded as zero.
-  const isSame = isDeepStrictEqual(recorded.result ?? null, JSON.parse(JSON.stringify(said.result)))
-  if (!isSame && !isErased) mistakes.push({ path: '/result', message: 'differs from the recorded result' })
-  return mistakes
+/** Commits what came of an action; throws where that is another key's, or not what was told before. */
+export async function tellAction(id: string, report: Report, caller: Caller, deps: WebDeps): Promise<void> {
+  // What a test key says of a live action would be learned from as if it had happened.
+  if (caller.mode === 'test' && !(await known(id, caller, deps)).test)
+    throw new VolleyError('live_key_needed')
+  const told = isId('ea', id)
+    ? await acceptOutcome(deps.ledger.pool, caller.tenant, id, report)
+    : ({ kind: 'unknown' } as const)
+  if (told.kind === 'unknown') throw new VolleyError('not_found', `No action has the id ${id}.`)
+  if (told.kind === 'exists') refuseAnother(report, told, 'action')
+  deps.nudger.nudge([{ kind: 'fact', p: told.p }])
 }
 
 const answers = { 200: Type.Object({ action: ActionSchema }) }

@@ -38,6 +38,12 @@ export const NewActionBody = Type.Object({
   ),
   scheduled_at: Type.Optional(Type.Union([TimeInput, Type.Null()])),
   expires_at: Type.Optional(Type.Union([TimeInput, Type.Null()])),
+  decision_id: Type.Optional(
+    Type.Union([
+      Type.String({ maxLength: 64, description: 'The decision that recommended it, which it carries out.' }),
+      Type.Null(),
+    ]),
+  ),
 })
 export type NewActionBody = Static<typeof NewActionBody>
 
