@@ -24,6 +24,15 @@ export function dispatchBody(action: Dispatched, nowMs: number): string {
   )
 }
 
+/** When an id was made, as an ISO text; null where it does not say so. */
+function madeAt(id: string): string | null {
+  try {
+    return new Date(decodeTime(id.slice(-26))).toISOString()
+  } catch {
+    return null
+  }
+}
+
 /**
  * What a mapping makes a body of; `user` is what is known of the user, null where the mapping does not look at it, and
  * `attempt` counts from 1.
@@ -42,7 +51,7 @@ export function mappingData(
       reasoning: action.reasoning,
       confidence: action.confidence,
       attempt,
-      created_at: new Date(decodeTime(action.id.slice(-26))).toISOString(),
+      created_at: madeAt(action.id),
     },
     user: { id: action.userId, ...user },
     now: new Date(nowMs).toISOString(),

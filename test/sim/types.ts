@@ -1,4 +1,5 @@
 import { subscription } from '../../actors/event-types.ts'
+import { compileMapping } from '../../src/documents/mappings.ts'
 import { bookOf, compileRuleDocument, type RuleBook, type RuleShelf } from '../../src/documents/rule-book.ts'
 import type { RegisteredEndpoint } from '../../src/ledger/endpoint-registry.ts'
 import type { RegisteredType } from '../../src/ledger/type-registry.ts'
@@ -134,11 +135,27 @@ const BOOK: RuleBook = bookOf([
   }),
 ])
 
+/** What is sent of these says who the user is, so that is read before each POST. */
+const MAPPED: readonly string[] = ['plain', 'capped', 'once'] satisfies TypeName[]
+const MAPPING = compileMapping({
+  file: 'simulated',
+  digest: '',
+  value: {
+    name: 'simulated',
+    action: 'any',
+    body: {
+      action_id: { var: 'action.id' },
+      action_type: { var: 'action.type' },
+      events: { var: ['user.events', 0] },
+    },
+  },
+})
+
 export const RULES: RuleShelf = {
   ready: async () => undefined,
   isReady: () => true,
   forTenant: () => BOOK,
   forUser: () => BOOK,
   scoringOf: () => null,
-  mappingOf: () => null,
+  mappingOf: (_tenant, action) => (MAPPED.includes(action) ? MAPPING : null),
 }
