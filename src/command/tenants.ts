@@ -62,4 +62,52 @@ export function addTenants(program: Command): void {
         print(`${slug}\t${changed.backlogMax ?? 'default'}`)
       })
     })
+
+  addLearning(tenants)
+}
+
+function addLearning(tenants: Command): void {
+  tenants
+    .command('learning <slug>')
+    .description('Show or change from whom a tenant learns beside its own outcomes')
+    .option('--share', 'let others learn of its outcomes')
+    .option('--no-share', 'let nobody')
+    .option('--from <partner>', 'a tenant that shares, or nobody')
+    .action(async (slug: string, options: { share?: boolean; from?: string }) => {
+      const { changePartnership } = await import('../ledger/partners.ts')
+      await withLedger(async (ledger) => {
+        const changed = await changePartnership(ledger.pool, slug, {
+          ...(options.share === undefined ? {} : { sharesLearning: options.share }),
+          ...(options.from === undefined
+            ? {}
+            : { learnsFrom: options.from === 'nobody' ? null : options.from }),
+        })
+        if (changed.kind !== 'changed') throw refused(changed.kind, slug, options.from)
+        const { sharesLearning, learnsFrom, isLearning } = changed.partnership
+        const from = learnsFrom === null ? 'nobody' : `${learnsFrom}${isLearning ? '' : ' (not shared)'}`
+        print(`${slug}\t${sharesLearning ? 'shares' : 'does not share'}\tlearns from ${from}`)
+      })
+    })
+}
+
+function refused(
+  kind: 'unknown-tenant' | 'unknown-partner' | 'not-shared' | 'itself',
+  slug: string,
+  from?: string,
+): VolleyError {
+  switch (kind) {
+    case 'unknown-tenant':
+      return new VolleyError('not_found', `No tenant is called ${slug}.`)
+    case 'unknown-partner':
+      return new VolleyError('not_found', `No tenant is called ${from}.`)
+    case 'not-shared':
+      return new VolleyError(
+        'config_invalid',
+        `${from} does not share: volley tenants learning ${from} --share`,
+      )
+    case 'itself':
+      return new VolleyError('config_invalid', `${slug}: expected another tenant to learn from`)
+    default:
+      return kind satisfies never
+  }
 }

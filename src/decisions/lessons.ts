@@ -8,11 +8,16 @@ export interface LearnedShare extends Learned {
   rule: string
   segment: string
   halfLifeMs: number
+  /** Of a partner, who lets others learn of it: of all its users together. Left out: the tenant's own. */
+  isPartners?: boolean
 }
 
 /** What was learnt about one domain of a tenant. */
 export interface DomainLessons {
-  /** Of a rule at `now`, from all users to those of one segment: each of the pools is a part of the one before. */
+  /**
+   * Of a rule at `now`, from all users, those of a partner too, to those of one segment: each of the pools is a part of the
+   * one before.
+   */
   pools(rule: string, segment: string, now: number): Learned[]
   /** As how many outcomes of its own those of all others weigh for a segment; as of the first time that is asked for. */
   kinship(now: number): number
@@ -25,6 +30,8 @@ const NOTHING: DomainLessons = { pools: () => [], kinship: () => kinshipOf([]), 
 /** More users than this cannot be told apart: what comes beyond is learnt of all. */
 const SEGMENTS_MAX = 200
 const SEGMENT_CHARACTERS_MAX = 64
+/** In so many ms nothing is forgotten that mattered: half-lives are days. */
+const STEADY_MS = 1_000
 
 /** The lessons of a tenant, by domain. */
 export function lessonsOf(shares: readonly LearnedShare[]): (domain: string) => DomainLessons {
@@ -34,24 +41,36 @@ export function lessonsOf(shares: readonly LearnedShare[]): (domain: string) => 
 }
 
 function domainLessons(shares: readonly LearnedShare[]): DomainLessons {
-  const byRule = Map.groupBy(shares, ({ rule }) => rule)
-  const segments = new Set(shares.map(({ segment }) => segment))
+  const { own: owned = [], partners = [] } = Object.groupBy(shares, ({ isPartners }) =>
+    isPartners === true ? 'partners' : 'own',
+  )
+  const byRule = Map.groupBy(owned, ({ rule }) => rule)
+  const ofPartners = Map.groupBy(partners, ({ rule }) => rule)
+  const segments = new Set(owned.map(({ segment }) => segment))
+  const remembered = new Map<string, { pools: Learned[]; at: number }>()
   let kinship: number | null = null
-  const total = (of: readonly LearnedShare[], now: number): Learned =>
-    of
-      .map((share): Learned => forgotten(share, now, share.halfLifeMs))
-      .reduce(added, { successes: 0, failures: 0, rejected: 0, unanswered: 0, at: now })
+  const poolsOf = (rule: string, segment: string, now: number): Learned[] => {
+    const all = byRule.get(rule) ?? []
+    const own = all.filter((share) => share.segment === segment)
+    const narrowing = [[...(ofPartners.get(rule) ?? []), ...all], all, own]
+    if (narrowing[0]!.length === 0) return []
+    // What is the same as the one within it adds nothing.
+    const pools = narrowing.filter((pool, index) => pool.length !== narrowing[index + 1]?.length)
+    return pools.map((pool) => total(pool, now))
+  }
   return {
     pools(rule, segment, now) {
-      const all = byRule.get(rule)
-      if (all === undefined) return []
-      const own = all.filter((share) => share.segment === segment)
-      return own.length === all.length ? [total(all, now)] : [total(all, now), total(own, now)]
+      const key = `${rule} ${segment}`
+      const known = remembered.get(key)
+      if (known !== undefined && Math.abs(now - known.at) < STEADY_MS) return known.pools
+      const pools = poolsOf(rule, segment, now)
+      remembered.set(key, { pools, at: now })
+      return pools
     },
     kinship(now) {
       kinship ??= kinshipOf(
         [...byRule.values()].map((all) =>
-          [...Map.groupBy(all, ({ segment }) => segment).values()].map((own) => total(own, now)),
+          [...Map.groupBy(all, ({ segment }) => segment).values()].map((each) => total(each, now)),
         ),
       )
       return kinship
@@ -59,6 +78,11 @@ function domainLessons(shares: readonly LearnedShare[]): DomainLessons {
     hasRoomFor: (segment) => segments.has(segment) || segments.size < SEGMENTS_MAX,
   }
 }
+
+const total = (of: readonly LearnedShare[], now: number): Learned =>
+  of
+    .map((share): Learned => forgotten(share, now, share.halfLifeMs))
+    .reduce(added, { successes: 0, failures: 0, rejected: 0, unanswered: 0, at: now })
 
 /** The segment of a user; empty where a document tells none apart, or what it says of this one is no text. */
 export function segmentOf(

@@ -3,6 +3,7 @@ import { posthogLibraryRoutes } from './connectors/posthog-library.ts'
 import { segmentLibraryRoutes } from './connectors/segment-library.ts'
 import { deleteSegmentSecret, getSegmentSecret, putSegmentSecret } from './connectors/segment-secret.ts'
 import { webhookRoutes } from './connectors/webhooks.ts'
+import { getLearned } from './decisions/learned.ts'
 import { postDecisionOutcome } from './decisions/outcome.ts'
 import { getDecision, getDecisions } from './decisions/read.ts'
 import { postRecommend } from './decisions/recommend.ts'
@@ -28,6 +29,7 @@ import {
   getDeadLetters,
   postRetryDeadLetter,
 } from './operators/dead-letters.ts'
+import { getLearningOfTenant, putLearningOfTenant } from './operators/learning.ts'
 import { putPlanOfTenant } from './operators/plan.ts'
 import { getStatus } from './operators/status.ts'
 import {
@@ -81,6 +83,8 @@ const declared: readonly Route[] = [
   postImport,
   postRecommend,
   getDecisions,
+  // Before what takes any id.
+  getLearned,
   getDecision,
   postDecisionOutcome,
   postEvaluate,
@@ -106,6 +110,8 @@ const declared: readonly Route[] = [
   getBacklogOfTenant,
   putBacklogOfTenant,
   putPlanOfTenant,
+  getLearningOfTenant,
+  putLearningOfTenant,
   ...segmentLibraryRoutes,
   ...posthogLibraryRoutes,
   ...mixpanelLibraryRoutes,

@@ -1,9 +1,9 @@
 import { type DomainLessons, lessonsOf } from '../decisions/lessons.ts'
-import type { Lesson } from './lessons.ts'
+import type { ReadLesson } from './lessons.ts'
 
 export interface LessonsOptions {
-  /** All that these tenants have learnt. */
-  read(tenants: readonly string[]): Promise<Lesson[]>
+  /** All that these tenants have learnt, and what partners let them learn of. */
+  read(tenants: readonly string[]): Promise<ReadLesson[]>
   /** The monotonic clock, in ms. */
   now(): number
 }

@@ -78,13 +78,35 @@ const sum = (a: NewLesson, b: NewLesson): NewLesson => ({
   at: Math.max(a.at, b.at),
 })
 
-/** All that these tenants have learnt, every share by itself. */
-export async function readLessons(pool: Pool, tenants: readonly string[]): Promise<Lesson[]> {
-  const { rows } = await pool.query<Lesson>({
-    name: 'lessons-read',
-    text: `select tenant, domain, rule, segment, successes, failures, rejected, unanswered,
-             (date_part('epoch', at) * 1000)::float8 as at, half_life_ms as "halfLifeMs" from lesson where tenant = any($1::uuid[])`,
-    values: [tenants],
-  })
+/** What is learnt of, as it is read: what all partitions have learnt together, as of now. */
+export interface ReadLesson extends Lesson {
+  /** Of all users of a partner who shares it, for a tenant that learns from it; the segment is empty. */
+  isPartners: boolean
+}
+
+const AS_OF_NOW = ['successes', 'failures', 'rejected', 'unanswered']
+  .map(
+    (column) =>
+      `sum(l.${column} * power(0.5::float8, least(1000, greatest(0, age / l.half_life_ms)))) as ${column}`,
+  )
+  .join(', ')
+const AGE = `lateral (select date_part('epoch', now() - l.at) * 1000 as age) a`
+
+const READ = `
+with x as (
+  select l.tenant, l.domain, l.rule, l.segment, ${AS_OF_NOW}, max(l.half_life_ms) as half_life_ms, false as is_partners
+  from lesson l, ${AGE} where l.tenant = any($1::uuid[]) group by l.tenant, l.domain, l.rule, l.segment
+  union all
+  select t.id, l.domain, l.rule, '', ${AS_OF_NOW}, max(l.half_life_ms), true
+  from tenant t join tenant partner on partner.id = t.learns_from and partner.shares_learning
+    join lesson l on l.tenant = partner.id, ${AGE}
+  where t.id = any($1::uuid[]) group by t.id, l.domain, l.rule
+)
+select tenant, domain, rule, segment, successes, failures, rejected, unanswered, (date_part('epoch', now()) * 1000)::float8 as at,
+  half_life_ms as "halfLifeMs", is_partners as "isPartners" from x`
+
+/** All that these tenants have learnt, and what partners let them learn of. */
+export async function readLessons(pool: Pool, tenants: readonly string[]): Promise<ReadLesson[]> {
+  const { rows } = await pool.query<ReadLesson>({ name: 'lessons-read', text: READ, values: [tenants] })
   return rows
 }

@@ -6,8 +6,7 @@ import { storedOf } from '../../decisions/kept.ts'
 import { pick } from '../../decisions/pick.ts'
 import { scoresOf } from '../../decisions/scores.ts'
 import { randomFrom } from '../../decisions/share.ts'
-import type { RuleBook, RuleDocument } from '../../documents/rule-book.ts'
-import { VolleyError } from '../../errors.ts'
+import type { RuleDocument } from '../../documents/rule-book.ts'
 import { newId } from '../../ids.ts'
 import { readSpending } from '../../ledger/spending.ts'
 import { spendingKey } from '../../ledger/spending-key.ts'
@@ -15,6 +14,7 @@ import type { Caller, WebDeps } from '../deps.ts'
 import { UserId } from '../external/new-action.ts'
 import { route } from '../route.ts'
 import { Nullable } from '../sending-terms.ts'
+import { documentOf } from './document-of.ts'
 
 const Offer = Type.Object({
   action: Type.String(),
@@ -166,14 +166,3 @@ const offer = ({ action, parameters, confidence, reasoning }: Candidate): Static
   confidence,
   reasoning,
 })
-
-function documentOf(asked: string | undefined, { documents }: RuleBook): RuleDocument {
-  const [first] = documents
-  if (asked === undefined && first !== undefined && documents.length === 1) return first
-  const found = documents.find(({ domain }) => domain === asked)
-  if (found !== undefined) return found
-  const known = documents.map(({ domain }) => JSON.stringify(domain)).join(', ')
-  throw new VolleyError('invalid_body', undefined, {
-    details: [{ path: '/domain', message: `must be one of ${known}` }],
-  })
-}
