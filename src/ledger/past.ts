@@ -61,7 +61,7 @@ with page as materialized (
     and ($4::timestamptz is null or (at >= $4 and (at, action_id, version) > ($4, $5::text, $6::int)))
   order by at, action_id, version limit $7
 )
-select h.action_id as action, h.version, floor(date_part('epoch', h.at) * 1000)::float8 as at, h.at::text as exactly, t.name as "typeName", t.provider,
+select h.action_id as action, h.version, round(date_part('epoch', date_trunc('milliseconds', h.at)) * 1000)::float8 as at, h.at::text as exactly, t.name as "typeName", t.provider,
        a.user_id as "userId", a.parameters::text as parameters, h.to_status as status, h.attempt,
        case when h.kind = 'outcome' then h.detail end as outcome,
        coalesce(h.failure_reason, case when a.version = h.version then a.failure_reason end) as "failureReason",

@@ -35,7 +35,7 @@ export interface Fence {
 
 // The one row that fences every commit: a burial waits for this share lock, and a buried worker finds no row.
 const FENCE = `
-select floor(date_part('epoch', now()) * 1000) as now,
+select round(date_part('epoch', date_trunc('milliseconds', now())) * 1000) as now,
        array(select p from partition where owner = w.id order by p)::text as partitions
 from worker w where w.id = $1 and w.dead_at is null for share of w`
 

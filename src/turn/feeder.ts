@@ -79,6 +79,27 @@ export class Feeder {
     this.refill()
   }
 
+  /**
+   * Takes up actions that a turn has just inserted, where nothing else waits in their slice: they need not be read again. Gives
+   * the ids of those that it took.
+   */
+  takeNew(rows: readonly ActionRow[]): Set<string> {
+    const { held, lanes, ownership } = this.#engine()
+    const taken = new Set<string>()
+    for (const row of rows) {
+      const key = sliceKey(row)
+      const slice = this.#slices.get(key)
+      const hasBacklog = slice !== undefined && this.#wanting.has(slice)
+      if (hasBacklog || held.countInSlice(key).all >= this.#window()) continue
+      if (!this.#hasRoom() || lanes.ready >= READY_ENOUGH || !ownership.owns(row.p)) continue
+      const action = held.admit(row, key)
+      if (action === null) continue
+      lanes.push(action)
+      taken.add(row.id)
+    }
+    return taken
+  }
+
   /** Work of this slice comes due in so many ms, by the ledger's clock. */
   lookIn(at: LaneSlice, ms: number): void {
     if (ms <= 0) {
@@ -207,13 +228,18 @@ export class Feeder {
     return held.size < HELD_MAX && held.bytes < BYTES_MAX
   }
 
+  /** How many may be held of a slice. */
+  #window(): number {
+    const even = Math.floor(HELD_MAX / Math.max(1, this.#wanting.size))
+    return Math.max(SLICE_MIN, Math.min(SLICE_MAX, even))
+  }
+
   /** What to load next: of slices that are half empty, so that loads are few and full. */
   #asks(kind: 'fresh' | 'more'): Ask[] {
     const { held, lanes, ownership } = this.#engine()
     const asks: Ask[] = []
     if (!this.#hasRoom() || (kind === 'fresh' && lanes.ready >= READY_ENOUGH)) return asks
-    const even = Math.floor(HELD_MAX / Math.max(1, this.#wanting.size))
-    const window = Math.max(SLICE_MIN, Math.min(SLICE_MAX, even))
+    const window = this.#window()
     let rows = 0
     for (const slice of this.#wanting[kind]()) {
       // What waits for its commit keeps nobody from being sent; how much of that there may be is the sender's to say.

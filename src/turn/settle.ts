@@ -1,3 +1,5 @@
+import { accepted } from '../../actors/action.ts'
+import type { ActionRow } from '../ledger/rows.ts'
 import type { Transition } from '../ledger/transitions.ts'
 import type { Nudge } from '../mailbox/nudge.ts'
 import type { Work } from './agenda.ts'
@@ -21,7 +23,7 @@ export function settle(engine: Engine, work: Work, report: TurnReport): void {
   for (const transition of report.actions.transitions) follow(engine, transition)
   settleLeaves(engine, work, report)
   for (const id of report.actions.waiting) engine.waitingOnWire.add(id)
-  engine.nudger.nudge(newWork(report))
+  engine.nudger.nudge(newWork(report, takeNew(engine, report)))
   if (report.moreNotices || report.events.moreDue) engine.agenda.tick()
   if (report.moreFacts) for (const p of work.facts) engine.agenda.hintFacts(p)
   if (report.events.more.length > 0)
@@ -75,12 +77,33 @@ function follow(engine: Engine, transition: Transition): void {
   if (isSendable && inMs < SOON_MS) engine.feeder.lookIn({ p: transition.p, lane: transition.lane }, inMs)
 }
 
+/**
+ * Takes up what endpoints are told at once, as far as this worker owns it: whose permissions count has to be read, and so has
+ * what its limits allow. Gives the ids.
+ */
+function takeNew(engine: Engine, { actions, events, told, now }: TurnReport): Set<string> {
+  const made = [actions.notifications, told.notifications, events.actions].flat()
+  const rows = made.flatMap((action): ActionRow[] => {
+    const type = engine.registry.cached(action.type)
+    if (
+      type?.form !== 'notification' ||
+      type.isPaused ||
+      type.needsLeave ||
+      engine.ownership.isSuspect(action.p)
+    )
+      return []
+    const state = accepted(now, now + action.expiresAfterMs)
+    return [{ ...action, isMute: false, claimed: null, state }]
+  })
+  return engine.feeder.takeNew(rows)
+}
+
 /** New actions are found by their owners' loads, and so is what partitions tell each other; each lane is named once. */
-function newWork(report: TurnReport): Nudge[] {
+function newWork(report: TurnReport, taken: ReadonlySet<string>): Nudge[] {
   const lanes = new Map<string, Nudge>()
   const made = [report.events.actions, report.actions.notifications, report.told.notifications].flat()
-  for (const { p, lane, test, shadow } of made) {
-    if (!test && !shadow) lanes.set(`${p} ${lane}`, { kind: 'lane', p, lane })
+  for (const { id, p, lane, test, shadow } of made) {
+    if (!test && !shadow && !taken.has(id)) lanes.set(`${p} ${lane}`, { kind: 'lane', p, lane })
   }
   const told = new Set([...report.events.passed, ...report.actions.reports].map(({ p }) => p))
   return [...lanes.values(), ...[...told].map((p): Nudge => ({ kind: 'event', p }))]

@@ -27,6 +27,8 @@ export type Care = 'together' | 'singly'
 
 /** What one turn wrote. */
 export interface TurnReport {
+  /** The turn's clock in ms, which is that of what it inserted. */
+  now: number
   actions: Decided
   events: EventsDecided
   leaves: LeavesDecided
@@ -70,7 +72,7 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
       )
       const moreNotices = loaded.moreNotices || told.left.length > 0 || actions.notices.length > 0
       const { moreFacts } = loaded
-      return { actions, events, leaves, told, startedAt, moreFacts, moreNotices, reserved }
+      return { now: fence.now, actions, events, leaves, told, startedAt, moreFacts, moreNotices, reserved }
     })
     if (end.kind === 'buried') return 'buried'
     // Committed: only now may anything follow from it.

@@ -81,6 +81,24 @@ describe('what is loaded', () => {
   })
 })
 
+describe('what a turn has just inserted', () => {
+  it('is taken up without being read again, where nothing else waits in its slice', () => {
+    const { feeder, held, lanes, loads } = fed(0)
+    const rows = [rowOf(1), rowOf(2)]
+    expect([...feeder.takeNew(rows)]).to.deep.equal(['ea_1', 'ea_2'])
+    expect([held.size, lanes.next()?.id, lanes.next()?.id, loads()]).to.deep.equal([2, 'ea_1', 'ea_2', 0])
+    expect([...feeder.takeNew(rows)], 'what is held is not taken twice').to.deep.equal([])
+  })
+
+  it('waits for its turn behind what waits in its slice already, and is no more than there is room for', () => {
+    const { feeder } = fed(1)
+    feeder.look(slice(1))
+    expect([...feeder.takeNew([{ ...rowOf(1), id: 'ea_new' }])]).to.deep.equal([])
+    const many = Array.from({ length: 500 }, (_, i) => ({ ...rowOf(2), id: `ea_2_${i}` }))
+    expect(feeder.takeNew(many).size).to.equal(128)
+  })
+})
+
 describe('slices that want to be loaded', () => {
   const three = (isHeld: (name: string) => boolean) => {
     const wanting = new Wanting(isHeld)
