@@ -29,6 +29,7 @@ import { Migration20261122140000_loop } from './src/ledger/migrations/Migration2
 import { Migration20261122150000_due } from './src/ledger/migrations/Migration20261122150000_due.ts'
 import { Migration20261122160000_decisions } from './src/ledger/migrations/Migration20261122160000_decisions.ts'
 import { Migration20261122161000_partners } from './src/ledger/migrations/Migration20261122161000_partners.ts'
+import { Migration20261122162000_lift } from './src/ledger/migrations/Migration20261122162000_lift.ts'
 import { Migration20261122200000_rollouts } from './src/ledger/migrations/Migration20261122200000_rollouts.ts'
 import { Migration20261122300000_replays } from './src/ledger/migrations/Migration20261122300000_replays.ts'
 import { Migration20261122301000_pull } from './src/ledger/migrations/Migration20261122301000_pull.ts'
@@ -69,6 +70,7 @@ export function ormOptions(options: LedgerOptions) {
         Migration20261122150000_due,
         Migration20261122160000_decisions,
         Migration20261122161000_partners,
+        Migration20261122162000_lift,
         Migration20261122200000_rollouts,
         Migration20261122300000_replays,
         Migration20261122301000_pull,

@@ -6,6 +6,9 @@ declare module 'jstat' {
       cdf(x: number, alpha: number, beta: number): number
       inv(p: number, alpha: number, beta: number): number
     }
+    studentt: {
+      inv(p: number, freedom: number): number
+    }
   }
   export default jstat
 }

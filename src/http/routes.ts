@@ -4,6 +4,7 @@ import { segmentLibraryRoutes } from './connectors/segment-library.ts'
 import { deleteSegmentSecret, getSegmentSecret, putSegmentSecret } from './connectors/segment-secret.ts'
 import { webhookRoutes } from './connectors/webhooks.ts'
 import { getLearned } from './decisions/learned.ts'
+import { getLift } from './decisions/lift.ts'
 import { postDecisionOutcome } from './decisions/outcome.ts'
 import { getDecision, getDecisions } from './decisions/read.ts'
 import { postRecommend } from './decisions/recommend.ts'
@@ -85,6 +86,7 @@ const declared: readonly Route[] = [
   getDecisions,
   // Before what takes any id.
   getLearned,
+  getLift,
   getDecision,
   postDecisionOutcome,
   postEvaluate,
