@@ -21,7 +21,7 @@ import { connect } from '../src/mailbox/connect.ts'
 import { Mailer } from '../src/mailbox/send.ts'
 import { BATCH, makeJobs } from './job.ts'
 
-const PARTITIONS = 64
+export const PARTITIONS = 64
 const KEY = 'ab'.repeat(32)
 const MAIN = join(import.meta.dirname, '..', 'src', 'main.ts')
 

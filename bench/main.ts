@@ -16,12 +16,20 @@ const { values } = parseArgs({
     n: { type: 'string' },
     rounds: { type: 'string' },
     json: { type: 'string' },
+    users: { type: 'string' },
+    crossing: { type: 'string' },
+    within: { type: 'string' },
   },
 })
 const effort: Effort = {
   isQuick: values.quick,
   n: whole('n', values.n ?? (values.quick ? '5000' : '40000'), 1_000_000),
   rounds: whole('rounds', values.rounds ?? (values.quick ? '1' : '3'), 100),
+  silence: {
+    users: whole('users', values.users ?? (values.quick ? '50000' : '1000000'), 10_000_000),
+    crossing: whole('crossing', values.crossing ?? (values.quick ? '1000' : '10000'), 1_000_000),
+    withinS: whole('within', values.within ?? (values.quick ? '10' : '60'), 3_600),
+  },
 }
 const chosen = choose(values.only)
 

@@ -4,6 +4,7 @@ import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { flooding, hanging } from './neighbours.ts'
 import type { Scenario } from './scenario.ts'
+import { silence } from './silence.ts'
 import { sleeping } from './sleeping.ts'
 import { takeover } from './takeover.ts'
 import { tenants } from './tenants.ts'
@@ -17,6 +18,7 @@ export const scenarios: readonly Scenario[] = [
   ingest,
   tenants,
   sleeping,
+  silence,
   hanging,
   flooding,
   workers,

@@ -16,6 +16,8 @@ export interface Effort {
   rounds: number
   /** Actions of the throughput scenario. */
   n: number
+  /** People of the silence scenario, how many of them cross, and within how many seconds. */
+  silence: { users: number; crossing: number; withinS: number }
 }
 
 export interface Scenario {

@@ -522,6 +522,68 @@ for (const [name, make] of [
         const names = keys.map((key) => found.get(personKey(key))?.traits.name)
         expect(names).to.deep.equal(['Ada', 'Ada', undefined])
       })
+
+      const dueIn = async (tx: TurnTx, p = 1, limit = 10) => (await tx.due([p], limit)).map((row) => row.id)
+      const inTurn = async <T>(body: (tx: TurnTx) => Promise<T>): Promise<T> => {
+        const { worker } = await live()
+        const end = await turn(worker, body)
+        if (end.kind !== 'committed') throw new Error('buried')
+        return end.value
+      }
+
+      it('are due from their time on, the earliest first, so many a partition', async () => {
+        const now = Math.floor(await under.now())
+        await inTurn((tx) =>
+          tx.writeEvents({
+            ...noEvents([]),
+            people: [
+              person('second', { dueAt: now - 1_000 }),
+              person('first', { dueAt: now - 2_000 }),
+              person('later', { dueAt: now + 60_000 }),
+              person('never', {}),
+              { ...person('elsewhere', { dueAt: now - 3_000 }), p: 2 },
+            ],
+          }),
+        )
+        const found = await inTurn(async (tx) => [await dueIn(tx), await dueIn(tx, 1, 1), await dueIn(tx, 2)])
+        expect(found).to.deep.equal([['first', 'second'], ['first'], ['elsewhere']])
+        const [row] = await inTurn((tx) => tx.due([1], 1))
+        expect(row).to.deep.include({ p: 1, at: now - 2_000, test: false })
+      })
+
+      it('remember what they were told, and are due at another time once they were looked at', async () => {
+        const now = Math.floor(await under.now())
+        const fired = { ...unknownPerson(false).standing, fired: { 'inactive_for 14d': 5 } }
+        const due = person('silent', { dueAt: now - 1_000 })
+        await inTurn((tx) => tx.writeEvents({ ...noEvents([]), people: [due] }))
+        await inTurn(async (tx) => {
+          const looked = await tx.due([1], 10)
+          const next = { ...due.person, dueAt: now - 500, standing: fired }
+          const people = [{ ...due, person: next, dueBefore: due.person.dueAt }]
+          await tx.writeEvents({ ...noEvents([]), looked, people })
+        })
+        const [rows, known] = await inTurn(
+          async (tx) => [await tx.due([1], 10), await tx.people([due])] as const,
+        )
+        expect(rows.map(({ id: who, at }) => [who, at])).to.deep.equal([['silent', now - 500]])
+        expect(known.get(personKey(due))).to.deep.include({ standing: fired, dueAt: now - 500 })
+        await inTurn(async (tx) => tx.stopDue((await tx.due([1], 10))[0]!))
+        expect(await inTurn(dueIn)).to.deep.equal([])
+      })
+
+      it('are due no more when they are erased, whatever rows there are of them', async () => {
+        const now = Math.floor(await under.now())
+        const due = person('gone', { dueAt: now - 1_000 })
+        await inTurn((tx) => tx.writeEvents({ ...noEvents([]), people: [due] }))
+        // Another row of the same person, as those have who are armed for a rule that comes later.
+        await inTurn((tx) =>
+          tx.writeEvents({ ...noEvents([]), people: [person('gone', { dueAt: now - 2_000 })] }),
+        )
+        expect(await inTurn(dueIn)).to.deep.equal(['gone', 'gone'])
+        const nobody = { ...due, person: null, dueBefore: now - 2_000 }
+        await inTurn((tx) => tx.writeEvents({ ...noEvents([]), people: [nobody] }))
+        expect(await inTurn(dueIn)).to.deep.equal([])
+      })
     })
 
     describe('ownership', () => {

@@ -440,8 +440,11 @@ export class TurnModel implements TurnTx {
 function writePerson(tables: Postgres['tables'], { person, dueBefore, ...key }: PersonWrite): void {
   const { p, tenant, test, id } = key
   const dueAt = person?.dueAt ?? null
-  if (person === null) tables.people.delete(personKey(key))
-  else tables.people.set(personKey(key), person)
+  if (person === null) {
+    tables.people.delete(personKey(key))
+    for (const row of tables.due.values())
+      if (personKey(row) === personKey(key)) tables.due.delete(dueKey(row))
+  } else tables.people.set(personKey(key), person)
   if (dueAt === dueBefore) return
   if (dueBefore !== null) tables.due.delete(dueKey({ p, tenant, test, id, at: dueBefore }))
   if (dueAt === null) return
