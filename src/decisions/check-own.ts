@@ -8,11 +8,13 @@ import type {
 import { repeatedCases } from '../documents/cases.ts'
 import { type DocumentFile, schemaMistakes } from '../documents/document-file.ts'
 import { doubtsOfMapping, doubtsOfRules, doubtsOfScoring } from '../documents/doubts-of-documents.ts'
+import { doubtsOfStages } from '../documents/doubts-of-words.ts'
 import { compileMapping, type Mapping } from '../documents/mappings.ts'
+import { didYouMean, quoted } from '../documents/nearest.ts'
 import { fileOf } from '../documents/own-documents.ts'
 import { compileRuleDocument, type RuleDocument } from '../documents/rule-book.ts'
 import { pointerSegment } from '../documents/schema-mistakes.ts'
-import { compileScoring, type Scores } from '../documents/scoring.ts'
+import { compileScoring, type Scores, type WrittenScoring } from '../documents/scoring.ts'
 import { type OwnKind, SCORING_IN_USE } from '../documents/shelf.ts'
 import { type Mistake, VolleyError } from '../errors.ts'
 import { type CasesResult, checkMapping, checkRules, checkScoring } from './check-documents.ts'
@@ -25,6 +27,14 @@ export interface OwnCheck {
   warnings: Mistake[]
 }
 
+/** What else the tenant has, of which a document speaks. */
+export interface CheckedBeside {
+  /** Names of its active action types. */
+  actionTypes: readonly string[]
+  /** What scores its users; null: nothing does. */
+  scoring: WrittenScoring | null
+}
+
 /** All cases together: a web process has others to answer. */
 const STEPS_MAX = 300_000
 
@@ -33,7 +43,7 @@ interface Checkable {
   /** What it is called, and where it says so. */
   name: string
   nameAt: string
-  doubts(): Mistake[]
+  doubts(beside: CheckedBeside): Mistake[]
   run(cases: readonly unknown[]): CasesResult
 }
 
@@ -42,6 +52,7 @@ export function checkOwn(
   { kind, name }: { kind: OwnKind; name: string },
   document: unknown,
   cases: readonly unknown[] | null,
+  beside: CheckedBeside,
 ): OwnCheck {
   const unknown = [
     ...below('/document', schemaMistakes(kind, document)),
@@ -57,7 +68,7 @@ export function checkOwn(
     const message = `must be ${JSON.stringify(name)}, as in the address`
     return { mistakes: [{ path: `/document${compiled.nameAt}`, message }], failedCases: [], warnings: [] }
   }
-  const doubts = below('/document', compiled.doubts())
+  const doubts = below('/document', compiled.doubts(beside))
   if (cases === null)
     return { mistakes, failedCases: [], warnings: [...doubts, { path: '/cases', message: 'there are none' }] }
   const { failed, unshown } = compiled.run(cases)
@@ -99,7 +110,13 @@ function checkable(kind: OwnKind, file: DocumentFile): Checkable {
       return {
         name: made.domain,
         nameAt: '/domain',
-        doubts: () => doubtsOfRules(made.written),
+        doubts: ({ actionTypes, scoring }) => [
+          ...made.rules.flatMap(({ action }, index) =>
+            unknownType(action, actionTypes, `/rules/${index}/action`),
+          ),
+          ...(scoring === null ? [] : doubtsOfStages(made.written, scoring)),
+          ...doubtsOfRules(made.written),
+        ],
         run: (cases) => checkRules(made, cases as Case<RuleCaseGiven, RuleCaseExpect>[], STEPS_MAX),
       }
     }
@@ -108,7 +125,10 @@ function checkable(kind: OwnKind, file: DocumentFile): Checkable {
       return {
         name: made.name,
         nameAt: '/name',
-        doubts: () => doubtsOfMapping(made.written),
+        doubts: ({ actionTypes }) => [
+          ...unknownType(made.action, actionTypes, '/action'),
+          ...doubtsOfMapping(made.written),
+        ],
         run: (cases) => checkMapping(made, cases as Case<MappingCaseGiven, unknown>[], STEPS_MAX),
       }
     }
@@ -124,6 +144,12 @@ function checkable(kind: OwnKind, file: DocumentFile): Checkable {
     default:
       return kind satisfies never
   }
+}
+
+function unknownType(action: string, known: readonly string[], path: string): Mistake[] {
+  if (known.includes(action)) return []
+  const message = `there is no action type ${quoted(action)}, so nothing is sent${didYouMean(action, known)}`
+  return [{ path, message }]
 }
 
 /** Of scoring documents only one is in use. */

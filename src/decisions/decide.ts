@@ -1,6 +1,6 @@
+import type { Withheld } from '../../actors/permissions.ts'
 import type { Budget, Logic } from '../documents/evaluate.ts'
 import type { Mistake } from '../errors.ts'
-import type { Withheld } from '../../actors/permissions.ts'
 import type { Capped } from './caps.ts'
 
 /** What deciding needs to know of a rule. */

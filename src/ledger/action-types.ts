@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { UniqueConstraintViolationException } from '@mikro-orm/core'
+import type { Pool } from 'pg'
 import { VolleyError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { ActionType } from './entities/action-types.ts'
@@ -114,4 +115,13 @@ export async function rotateSecret(
 function required(type: ActionType | null, id: string): ActionType {
   if (type === null) throw new VolleyError('not_found', `No action type has the id ${id}.`)
   return type
+}
+
+/** Names of a tenant's active types, 2,000 at most. */
+export async function activeTypeNames(pool: Pool, tenant: string): Promise<string[]> {
+  const { rows } = await pool.query<{ name: string }>(
+    'select name from action_type where tenant = $1 and active order by name limit 2000',
+    [tenant],
+  )
+  return rows.map(({ name }) => name)
 }

@@ -135,6 +135,21 @@ describe("a tenant's own document of rules", () => {
     })
   }
 
+  it('is warned of actions that its tenant has no type for, and of stages that its scoring never gives', async () => {
+    const document = loyalty(
+      rule({ action: 'unlock_bagde', on: [{ change: 'lifecycle_stage', to: 'dormnat' }] }),
+    )
+    const { body } = await put('loyalty', { document })
+    expect(body.version.state).to.equal('checked')
+    const messages = body.check.warnings.map(({ path, message }: any) => `${path}: ${message}`)
+    expect(messages).to.include(
+      '/document/rules/0/action: there is no action type "unlock_bagde", so nothing is sent; did you mean "unlock_badge"?',
+    )
+    expect(messages.join('\n')).to.match(
+      /\/document\/rules\/0\/on\/0\/to: scoring gives no lifecycle_stage "dormnat".* did you mean "dormant"\?/,
+    )
+  })
+
   it('stays a draft where a case does not hold', async () => {
     const cases = [{ name: 'nothing', given: {}, expect: null }]
     const { body } = await put('loyalty', { document: loyalty(rule()), cases })

@@ -15,6 +15,8 @@ const LOCK_TIMEOUT_MS = 2_000
 /** As src/ledger/workers.ts and src/ledger/suspects.ts have them. */
 const CRASHES_COUNT_MS = 60_000
 const SUSPECT_CRASHES = 2
+/** As src/ledger/read-people.ts has it. */
+const JOINS_MAX = 32
 
 /** The ledger as one machine reaches it: the same contract as src/ledger/engine-ledger.ts, over the model of Postgres. */
 export function ledgerModel(machine: Machine, postgres: Postgres): EngineLedger {
@@ -59,7 +61,9 @@ function currentPeople({ tables: { people } }: Postgres, keys: readonly PersonKe
   const current = new Map<string, Person>()
   for (const key of keys) {
     let person = people.get(personKey(key))
-    while (person?.mergedInto != null) person = people.get(personKey({ ...key, id: person.mergedInto }))
+    // Two who were joined to each other lead in a circle.
+    for (let joins = 0; joins < JOINS_MAX && person?.mergedInto != null; joins++)
+      person = people.get(personKey({ ...key, id: person.mergedInto }))
     if (person !== undefined) current.set(personKey(key), person)
   }
   return current

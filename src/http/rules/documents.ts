@@ -1,8 +1,11 @@
 import Type, { type Static } from 'typebox'
-import { checkOwn, differencesOf, type OwnCheck } from '../../decisions/check-own.ts'
+import { type CheckedBeside, checkOwn, differencesOf, type OwnCheck } from '../../decisions/check-own.ts'
 import { nameOf } from '../../documents/rollout.ts'
+import { scoringIn } from '../../documents/shelf.ts'
 import { VolleyError } from '../../errors.ts'
+import { activeTypeNames } from '../../ledger/action-types.ts'
 import { addVersion, type DocumentVersion, listDocuments } from '../../ledger/rule-documents.ts'
+import type { WebDeps } from '../deps.ts'
 import { MistakesAnswer } from '../mistakes.ts'
 import { route } from '../route.ts'
 import { keyOf, Params, pick, VersionNumber, versionsOf } from './document-key.ts'
@@ -64,7 +67,7 @@ export const putRuleDocument = route({
       throw new VolleyError('invalid_body', undefined, {
         details: [{ path: '', message: `must be at most ${BYTES_MAX} bytes as JSON` }],
       })
-    const check = checkOwn(key, document, cases)
+    const check = checkOwn(key, document, cases, await besideOf(deps, key.tenant))
     const isRight = check.mistakes.length === 0 && check.failedCases.length === 0
     const made = await addVersion(deps.ledger.pool, key, {
       state: isRight ? 'checked' : 'draft',
@@ -184,6 +187,14 @@ export const getRuleDocumentDiff = route({
     return { status: 200, body: { from: from.version, to: to.version, differences } }
   },
 })
+
+/** What a document may speak of that stands elsewhere. */
+async function besideOf({ ledger, rules }: WebDeps, tenant: string): Promise<CheckedBeside> {
+  const shelf = rules.latest()
+  await shelf.ready([tenant])
+  const scoring = scoringIn(shelf.documentsOf(tenant))?.written ?? null
+  return { actionTypes: await activeTypeNames(ledger.pool, tenant), scoring }
+}
 
 const viewVersion = (each: DocumentVersion): Static<typeof Version> => ({
   kind: each.kind,
