@@ -4,6 +4,7 @@ import { VolleyError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { RateLimitText, RetryPolicyText } from './entities/action-types.ts'
 import type { SecretBox } from './secrets.ts'
+import { PULL_LANE, waiterFor } from './timers.ts'
 import { inTransaction } from './transaction.ts'
 
 /** What its owner may change of an endpoint; null takes the default. */
@@ -154,13 +155,23 @@ export function changeEndpoint(
   })
 }
 
-/** Deletes an endpoint; what still waits for it ends as failed. Throws `not_found`. */
+/**
+ * Deletes an endpoint; what still waits for it ends as failed: whoever is about to send it is told, and what waits to be pulled
+ * is cancelled. Throws `not_found`.
+ */
 export async function deleteEndpoint(pool: Pool, tenant: string, id: string): Promise<void> {
   const { rows } = await pool.query<{ id: string }>(
     `update endpoint set deleted_at = now(), active = false where id = $1 and tenant = $2 and deleted_at is null returning id`,
     [id, tenant],
   )
   required(rows[0], id)
+  await pool.query(
+    `insert into fact (p, action_id, kind, n, seen_version)
+     select a.p, a.id, 'cancel', a.version, a.version from timer t join action a on a.id = t.id
+     where t.sleeper = ${waiterFor('$1::text')} and t.lane = '${PULL_LANE}'::bigint and a.status in ('pending', 'retrying')
+     on conflict (action_id, kind, n) do nothing`,
+    [id],
+  )
 }
 
 /** Gives an endpoint another secret; the one before signs beside it for `overlapMs`. Throws `not_found`. */

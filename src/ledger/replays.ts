@@ -19,7 +19,7 @@ export interface Replay {
   reached: number | null
   lookedAt: number
   told: number
-  /** How much there is to look at, counted up to a million of each kind; null until it has begun. */
+  /** How much there is to look at, counted up to 200,000 of each kind; null until it has begun. */
   estimated: number | null
   /** Why it does not go on; null: it does. */
   waitsFor: string | null

@@ -127,6 +127,26 @@ describe('what is pulled from a webhook endpoint', function () {
     expect(foreign.status).to.equal(404)
   })
 
+  it('is over with its deadline, and waits again once it was recovered', async () => {
+    const id = await create({ delivery: 'pull', subscribed_events: ['custom.missed'], expires_after: '1s' })
+    const since = new Date(Date.now() - 60_000).toISOString()
+    await tell('custom.missed', 1)
+    await eventually(async () => {
+      const [only] = await deliveriesOf(id)
+      expect(only).to.include({ status: 'expired', pulled: false })
+    })
+    expect((await poll(id)).deliveries).to.deep.equal([])
+    await volley.call('PUT', `${PATH}/${id}`, { expires_after: '1h' })
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    const { body } = await volley.call('POST', `${PATH}/${id}/recover`, { since })
+    expect(body.recovering).to.equal(1)
+    const { cursor } = await waitingOf(id, 1)
+    await poll(id, `cursor=${cursor}`)
+    await eventually(async () =>
+      expect((await deliveriesOf(id))[0]).to.include({ status: 'completed', pulled: true }),
+    )
+  })
+
   it('comes from an endpoint that says so; without a URL it cannot be sent to', async () => {
     const refused = await volley.call('POST', PATH, { subscribed_events: [] })
     expect(refused.body.details[0]).to.include({ path: '/url' })
@@ -137,6 +157,20 @@ describe('what is pulled from a webhook endpoint', function () {
     expect((await volley.call('POST', `${path}/test`)).body.test).to.include({ success: false, status: 0 })
     const changed = await volley.call('PUT', path, { delivery: 'push', url: 'http://example.com/' })
     expect(changed.body.endpoint).to.include({ url: 'http://example.com/', delivery: 'push' })
+  })
+
+  it('ends when the endpoint is deleted', async () => {
+    const id = await create({ delivery: 'pull', subscribed_events: ['custom.deleted'] })
+    await tell('custom.deleted', 1)
+    await waitingOf(id, 1)
+    await volley.call('DELETE', `${PATH}/${id}`)
+    await eventually(async () => {
+      const { rows } = await volley.ledger.pool.query(
+        'select status, failure_reason from action where type = $1',
+        [id],
+      )
+      expect(rows).to.deep.equal([{ status: 'failed', failure_reason: 'cancelled' }])
+    })
   })
 
   it('has what is replayed too', async () => {

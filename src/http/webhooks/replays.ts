@@ -30,7 +30,9 @@ const ReplaySchema = Type.Object({
   told: Type.Integer({ description: 'Deliveries made.' }),
   looked_at: Type.Integer({ description: 'What happened and was looked at, wanted or not.' }),
   estimated_total: Nullable(
-    Type.Integer({ description: 'How much there is to look at; null until it began.' }),
+    Type.Integer({
+      description: 'How much there is to look at, counted up to 200,000 of each kind; null until it began.',
+    }),
   ),
   reached: Nullable(Type.String({ description: 'Everything before this time was looked at.' })),
   waits_for: Nullable(Type.String({ description: 'Why it does not go on; null: it does.' })),

@@ -59,7 +59,7 @@ create table replay (
   reached timestamptz,
   looked_at int not null default 0,
   told int not null default 0,
-  -- How much there is to look at, counted up to a million when it began.
+  -- How much there is to look at, counted up to a limit when it began.
   estimated int,
   -- Why it does not go on; null: it does.
   waits_for text,
