@@ -43,7 +43,7 @@ export interface OwnBounds {
   tenantsMax: number
   charactersMax: number
 }
-const BOUNDS: OwnBounds = { tenantsMax: 2_000, charactersMax: 32 * 1024 * 1024 }
+const BOUNDS: OwnBounds = { tenantsMax: 2_000, charactersMax: 16 * 1024 * 1024 }
 const TENANTS_A_READ = 100
 
 const NONE: OwnSet = ownSetOf([], [])

@@ -1,7 +1,12 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { showStatus } from '../../src/command/show-status.ts'
 import { isInShare } from '../../src/documents/rollout.ts'
+import { changePlan } from '../../src/ledger/endpoints.ts'
 import { createKey } from '../../src/ledger/keys.ts'
+import { stopVersion } from '../../src/ledger/put-in-force.ts'
 import { readStatus } from '../../src/ledger/status.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
@@ -225,4 +230,56 @@ describe('a version of a document', () => {
       /! acme: version \d+ of recommendations\/loyalty was stopped .* ago: \d+ of \d+ actions failed, more than 30 %/,
     )
   }).timeout(40_000)
+})
+
+describe('a version of a tenant with a plan', () => {
+  const rules = mkdtempSync(join(tmpdir(), 'volley-rules-'))
+  let volley: Installation
+  before(async () => {
+    cpSync(new URL('../../rules', import.meta.url).pathname, rules, { recursive: true })
+    const plans = JSON.parse(readFileSync(join(rules, 'plans.json'), 'utf8'))
+    plans.plans.find(({ name }: any) => name === 'team').approval_above_usd = 0.4
+    writeFileSync(join(rules, 'plans.json'), JSON.stringify(plans))
+    volley = await Installation.start({ env: { VOLLEY_RULES: rules } })
+    await volley.actionType({
+      name: 'unlock_badge',
+      delivery_webhook: 'http://127.0.0.1:9/',
+      estimated_cost_usd: 0.5,
+    })
+    await volley.call('POST', '/api/external/events', {
+      events: [{ type: 'custom.reward.redeemed', user_id: 'u', data: {} }],
+    })
+  })
+  after(async () => {
+    await volley.stop()
+    rmSync(rules, { recursive: true })
+  })
+  const activate = (version: number, share = 1) => volley.call('POST', `${PATH}/activate`, { version, share })
+
+  it('waits for a second person above what the plan states, whatever it says itself', async () => {
+    await volley.call('PUT', PATH, { document: document('a', { approval_above_usd: 1_000 }) })
+    expect(await changePlan(volley.ledger.pool, 'acme', 'team')).to.equal(true)
+    const refused = await activate(1)
+    expect([refused.status, refused.body.code]).to.deep.equal([409, 'approval_needed'])
+    expect(refused.body.details).to.include({ approval_above_usd: 0.4, estimated_cost_usd: 0.5 })
+    await changePlan(volley.ledger.pool, 'acme', null)
+    expect((await activate(1)).status).to.equal(200)
+  })
+
+  it('that is stopped while it is in force for a share leaves everybody what the others have', async () => {
+    await volley.call('PUT', PATH, { document: document('b') })
+    expect((await activate(2, 0.5)).status).to.equal(200)
+    const { rows } = await volley.ledger.pool.query(`select id from tenant where slug = 'acme'`)
+    const key = { tenant: rows[0].id as string, kind: 'recommendations', name: 'loyalty' } as const
+    expect(
+      await stopVersion(volley.ledger.pool, key, { version: 2, figures: { why: 'for this test' } }),
+    ).to.equal(1)
+    const { versions } = (await volley.call('GET', PATH)).body
+    expect(versions.map(({ version, state }: any) => [version, state])).to.deep.equal([
+      [2, 'stopped'],
+      [1, 'active'],
+    ])
+    // Two workers may have come to the same.
+    expect(await stopVersion(volley.ledger.pool, key, { version: 2, figures: {} })).to.equal(undefined)
+  })
 })
