@@ -11,7 +11,7 @@ import { figureOf, newSecret, plain, type Scenario } from './scenario.ts'
 
 const DAY_MS = 86_400_000
 const SILENCE_MS = 14 * DAY_MS
-const IDLE_MS = 10_000
+const IDLE_MS = 20_000
 const ROUNDS = 3
 
 const RULES = {

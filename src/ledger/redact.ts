@@ -55,8 +55,8 @@ export async function redact(client: ClientBase, erasure: OpenErasure): Promise<
   const letters = await count(
     `update dead_letter l set body = null, error = 'erased'
      from erasure e where e.id = $1 and (
-       (l.body->'event'->>'tenant' = e.tenant::text
-        and l.body->'event'->>'user_id' = any(e.other_ids || e.user_id))
+       (coalesce(l.body->'event', l.body->'due')->>'tenant' = e.tenant::text
+        and coalesce(l.body->'event', l.body->'due')->>'user_id' = any(e.other_ids || e.user_id))
        or l.action_id in (select a.id from action a where a.user_id = any($2) and ${actionBelongs('a')}))`,
     [id, theirs],
   )

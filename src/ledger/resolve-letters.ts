@@ -38,7 +38,7 @@ const LETTERS = `
 select l.id, ${MS('l.at')} as at, l.reason, l.error, l.action_id as "actionId", t.slug as tenant, l.body, l.resolution,
        ${MS('l.resolved_at')} as "resolvedAt", l.resolved_by as "resolvedBy"
 from dead_letter l left join action a on a.id = l.action_id
-  left join tenant t on t.id = coalesce(a.tenant, (l.body->'event'->>'tenant')::uuid)`
+  left join tenant t on t.id = coalesce(a.tenant, (coalesce(l.body->'event', l.body->'due')->>'tenant')::uuid)`
 
 /** A page of letters, newest first; throws `not_found` where no tenant has the name that was asked for. */
 export async function listLetters(pool: Pool, filter: LetterFilter): Promise<Letter[]> {
@@ -68,7 +68,7 @@ export async function readLetter(pool: Pool, id: string): Promise<Letter | null>
 interface OpenLetter {
   id: string
   action_id: string | null
-  body: { event?: { id: string } } | null
+  body: { event?: { id: string }; due?: unknown } | null
   resolution: string | null
 }
 
@@ -93,12 +93,18 @@ export type LookAt = { kind: 'fact' | 'event'; p: number } | null
 
 /**
  * Has what a letter is about looked at again: an action by a forced retry, an event by a copy of it. Throws besides
- * `invalid_transition` where the action is in a state that allows no retry; the letter then stays open.
+ * `invalid_transition` where the action is in a state that allows no retry, and for a person who was due; the letter then
+ * stays open.
  */
 export async function retryLetter(pool: Pool, id: string, by: string): Promise<LookAt> {
   return inTransaction(pool, async (client) => {
     const letter = await resolve(client, id, { as: 'retried', by })
     if (letter.action_id !== null) return retryAction(client, letter.action_id)
+    if (letter.body?.due !== undefined)
+      throw new VolleyError(
+        'invalid_transition',
+        `The dead letter ${id} is about somebody who was due; what has passed is not looked at again.`,
+      )
     if (letter.body?.event === undefined) return null
     return repeatEvent(client, letter.body.event.id)
   })
