@@ -57,9 +57,9 @@ interface RawStep {
 const STEPS = `
 with page as materialized (
   select action_id, version, at, kind, from_status, to_status, attempt, detail, failure_reason, next_at from history
-  where tenant = $1 and at >= ${time('$2')} and at < ${time('$3')}
-    and ($4::timestamptz is null or (at >= $4 and (at, action_id, version) > ($4, $5::text, $6::int)))
-  order by at, action_id, version limit $7
+  -- The time alone first, by which the index finds the place.
+  where tenant = $1 and at >= $3::timestamptz and at < ${time('$2')} and (at, action_id, version) > ($3, $4::text, $5::int)
+  order by at, action_id, version limit $6
 )
 select h.action_id as action, h.version, round(date_part('epoch', date_trunc('milliseconds', h.at)) * 1000)::float8 as at, h.at::text as exactly, t.name as "typeName", t.provider,
        a.user_id as "userId", a.parameters::text as parameters, h.to_status as status, h.attempt,
@@ -76,11 +76,12 @@ async function readSteps(
   after: string | null,
   limit: number,
 ): Promise<Past[]> {
-  const [at, action, version] = after === null ? [null, null, null] : (JSON.parse(after) as unknown[])
+  const [at, action, version] =
+    after === null ? [new Date(since).toISOString(), '', -1] : (JSON.parse(after) as unknown[])
   const { rows } = await client.query<RawStep>({
     name: 'past-steps',
     text: STEPS,
-    values: [tenant, since, until, at, action, version, limit],
+    values: [tenant, until, at, action, version, limit],
   })
   return rows.map((row) => {
     const place = JSON.stringify([row.exactly, row.action, row.version])

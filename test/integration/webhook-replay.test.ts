@@ -147,6 +147,21 @@ describe('a replay for a webhook endpoint', function () {
     await receiver.stop()
   })
 
+  it('comes past a hundred thousand steps that are told to nobody in seconds', async () => {
+    await volley.ledger.pool.query(
+      `insert into history (action_id, tenant, version, at, kind, from_status, to_status, attempt)
+       select 'ea_01KAJX0M6Q' || lpad(n::text, 16, '0'), (select id from tenant where slug = 'acme'), 1,
+              '2025-01-01'::timestamptz + n / 10 * interval '1 ms', 'result', 'pending', 'dispatched', 1
+       from generate_series(1, 100000) n`,
+    )
+    const { receiver, path, all } = await late({ subscribed_events: ['custom.reward.redeemed'] })
+    const { body } = await volley.call('POST', path, { since: '2024-12-31T00:00:00Z' })
+    const done = await ended(all, body.replay.id, 'done')
+    expect(done.told).to.equal(1)
+    expect(done.looked_at).to.be.above(100_000)
+    await receiver.stop()
+  })
+
   it('can be cancelled, is one at a time, and waits while its endpoint is paused', async () => {
     const { id, receiver, path, all } = await late({ subscribed_events: ['custom.many'], paused: true })
     const { body } = await volley.call('POST', path, { since: began })
