@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { jsonMistakeAt } from '../../src/json-mistake.ts'
+import { jsonMistake, jsonMistakeAt, repeatedName } from '../../src/json-mistake.ts'
 
 const parses = (text: string) => {
   try {
@@ -65,5 +65,51 @@ describe('the place of a mistake in JSON', () => {
   it('is found in a text of megabytes, however deep, without exhausting the stack', () => {
     expect(jsonMistakeAt('['.repeat(2_000_000))).to.equal(2_000_000)
     expect(jsonMistakeAt(`"${'\\n'.repeat(2_000_000)}`)).to.equal(4_000_001)
+  })
+})
+
+describe('what is said of a mistake in JSON', () => {
+  for (const [text, message] of [
+    ['{"a":1,}', 'expected a name in double quotes, found "}": the comma before it is one too many'],
+    ['[1,]', 'expected a value, found "]": the comma before it is one too many'],
+    ['[1 2]', 'expected "," or "]", found "2"'],
+    ['{"a" 1}', 'expected ":", found "1"'],
+    ['{"a":1 "b":2}', 'expected "," or "}", found "\\""'],
+    ['{a:1}', 'expected a name in double quotes or "}", found "a"'],
+    ['[True]', 'expected a value or "]", found "True"'],
+    ['{} {}', 'expected nothing more, found "{"'],
+    ['["\\x"]', '"\\\\x" is no escape that JSON knows'],
+    ['["a\tb"]', 'a control character must be written as an escape such as "\\t"'],
+    ['["a', 'a text is not closed by a double quote before the end'],
+    ['{"a": ', 'expected a value, but the text ends'],
+  ] as const) {
+    it(`is ${message} in ${JSON.stringify(text)}`, () => {
+      expect(jsonMistake(text).message).to.equal(message)
+    })
+  }
+})
+
+describe('a name that stands twice in an object', () => {
+  for (const [text, found] of [
+    ['{"a":1,"a":2}', { at: 7, name: 'a' }],
+    ['{"a":{"b":1,"c":[{"b":2,"b":3}]}}', { at: 24, name: 'b' }],
+    ['{"a":1,"\\u0061":2}', { at: 7, name: 'a' }],
+    ['{"a":{"a":1},"b":{"a":2}}', null],
+    ['["a","a",{"a":"a"}]', null],
+    ['{"a":"b","b":"a"}', null],
+  ] as const) {
+    it(`is ${found === null ? 'not there' : `at ${found.at}`} in ${text}`, () => {
+      expect(repeatedName(text)).to.deep.equal(found)
+    })
+  }
+
+  it('is not in what was written from an object, and is found wherever one name is written again', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.string(), (text, name) => {
+        expect(repeatedName(text)).to.equal(null)
+        const key = JSON.stringify(name)
+        expect(repeatedName(`[{${key}:${text},${key}:1}]`)?.name).to.equal(name)
+      }),
+    )
   })
 })
