@@ -12,6 +12,11 @@ const SLICE_MIN = 4
 const SLICE_MAX = 128
 /** Most bytes of parameters held. */
 const BYTES_MAX = 64 * 1024 * 1024
+/**
+ * So many times that may be held in all: what is held of lanes that are passed over may stay for days, and whoever comes then is
+ * given a few places beyond.
+ */
+const SPARE = 2
 /** Most slices asked about in one load, most rows that it brings, and most slices met in one page of the walk. */
 const SLICES_A_LOAD = 512
 const ROWS_A_LOAD = 128
@@ -223,9 +228,9 @@ export class Feeder {
     }
   }
 
-  #hasRoom(): boolean {
+  #hasRoom(times = 1): boolean {
     const { held } = this.#engine()
-    return held.size < HELD_MAX && held.bytes < BYTES_MAX
+    return held.size < times * HELD_MAX && held.bytes < times * BYTES_MAX
   }
 
   /** How many may be held of a slice. */
@@ -238,8 +243,8 @@ export class Feeder {
   #asks(kind: 'fresh' | 'more'): Ask[] {
     const { held, lanes, ownership } = this.#engine()
     const asks: Ask[] = []
-    if (!this.#hasRoom() || (kind === 'fresh' && lanes.ready >= READY_ENOUGH)) return asks
-    const window = this.#window()
+    if (kind === 'more' ? !this.#hasRoom() : !this.#hasRoom(SPARE) || lanes.ready >= READY_ENOUGH) return asks
+    const window = this.#hasRoom() ? this.#window() : SLICE_MIN
     let rows = 0
     for (const slice of this.#wanting[kind]()) {
       // What waits for its commit keeps nobody from being sent; how much of that there may be is the sender's to say.

@@ -73,6 +73,22 @@ describe('what is loaded', () => {
     expect(held.size).to.equal(3_000)
   })
 
+  it('has a few places for whoever comes when all are taken by what is passed over', async () => {
+    const { feeder, held, lanes } = fed(25_000)
+    const load = async (slices: ReturnType<typeof slice>[]) => {
+      feeder.lookAtAll(slices)
+      for (let rounds = 0; rounds < 60; rounds++) {
+        lanes.next(() => false)
+        feeder.refill()
+        await settled()
+      }
+    }
+    await load(Array.from({ length: 24_000 }, (_, i) => slice(i)))
+    expect(held.size).to.be.at.least(20_000)
+    await load([slice(24_500)])
+    expect(held.get('ea_24500')?.place).to.equal('queued')
+  })
+
   it('is asked for together where many lanes are named at once', async () => {
     const { feeder, held, loads } = fed(500)
     feeder.lookAtAll(Array.from({ length: 500 }, (_, i) => slice(i)))
