@@ -11,14 +11,14 @@ const BY_DEFAULT = compilePolicy({}).learning
 
 /** What is learnt of a report, one lesson or none. */
 export function lessonOf(
-  { tenant, p }: Pick<StoredEvent, 'tenant' | 'p'>,
+  { tenant, p, userId }: Pick<StoredEvent, 'tenant' | 'p' | 'userId'>,
   { report, offer }: ToldReport,
   { rules, now }: { rules: RuleShelf; now: number },
 ): NewLesson[] {
   const { rule, outcome, status, late } = report
   if (!report.teaches) return []
   const domain = domainOf(rule)
-  const document = rules.forTenant(tenant).documents.find((each) => each.domain === domain)
+  const document = rules.forUser(tenant, userId).documents.find((each) => each.domain === domain)
   const reward = outcome === null ? null : rewardOf(outcome)
   const lesson = {
     successes: reward ?? 0,
