@@ -53,7 +53,11 @@ describe('worlds of the simulation', () => {
       { actoins: {}, actions },
       'w.json: /actoins: is not a known property; did you mean "actions"?',
     ],
-    ['a rate above 1', { actions: { one: { rate: 20 } } }, 'w.json: /actions/one/rate: must be at most 1, is 20'],
+    [
+      'a rate above 1',
+      { actions: { one: { rate: 20 } } },
+      'w.json: /actions/one/rate: must be at most 1, is 20',
+    ],
     [
       'an action that is none',
       { actions, segments: { a: { rates: { godo: 0.1 } } } },
