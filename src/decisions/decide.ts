@@ -75,7 +75,7 @@ export function consult<R extends DecidingRule>(
     const budget = newBudget()
     const given = Math.min(budget.operations, stepsLeft)
     budget.operations = given
-    const { candidate, ...said } = consider(rule, data, available, budget)
+    const { said, candidate } = consider(rule, data, available, budget)
     stepsLeft -= given - Math.max(0, budget.operations)
     consulted.considered.push(said)
     if (candidate !== null) consulted.offers.push({ rule, candidate })
@@ -110,22 +110,25 @@ function consider(
   data: DecidingData,
   available: readonly string[] | null,
   budget: Budget,
-): Considered & { candidate: Candidate | null } {
-  const about = { rule: rule.name, action: rule.action, candidate: null }
-  if (available !== null && !available.includes(rule.action)) return { ...about, said: 'not_available' }
+): { said: Considered; candidate: Candidate | null } {
+  const { name, action } = rule
+  if (available !== null && !available.includes(action))
+    return { said: { rule: name, action, said: 'not_available' }, candidate: null }
   try {
     const holds = rule.when(data, budget)
     // As in JSON-logic: an empty list is false.
-    if (!holds || (Array.isArray(holds) && holds.length === 0)) return { ...about, said: 'does_not_apply' }
+    if (!holds || (Array.isArray(holds) && holds.length === 0))
+      return { said: { rule: name, action, said: 'does_not_apply' }, candidate: null }
     const candidate = {
-      rule: rule.name,
-      action: rule.action,
+      rule: name,
+      action,
       parameters: rule.parameters(data, budget) as Record<string, unknown>,
       confidence: rule.confidence,
       reasoning: rule.reasoning(data, budget),
     }
-    return { ...about, said: 'offers', candidate }
+    return { said: { rule: name, action, said: 'offers' }, candidate }
   } catch (error) {
-    return { ...about, said: 'error', error: (error as Error).message.slice(0, 500) }
+    const message = (error as Error).message.slice(0, 500)
+    return { said: { rule: name, action, said: 'error', error: message }, candidate: null }
   }
 }

@@ -2,9 +2,25 @@
 export function read(data: unknown, path: unknown): unknown {
   if (path === '' || path === null || path === undefined) return data
   let value = data
-  for (const name of String(path).split('.')) {
+  for (const name of stepsOf(String(path))) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
     value = (value as Record<string, unknown>)[name]
   }
   return value
+}
+
+/** Paths stand in documents, and are asked for again with every decision; a few may be made of data. */
+const known = new Map<string, readonly string[]>()
+const KNOWN_MAX = 5_000
+const KNOWN_CHARACTERS_MAX = 200
+
+function stepsOf(path: string): readonly string[] {
+  const found = known.get(path)
+  if (found !== undefined) return found
+  const steps = path.split('.')
+  if (path.length <= KNOWN_CHARACTERS_MAX) {
+    if (known.size >= KNOWN_MAX) known.clear()
+    known.set(path, steps)
+  }
+  return steps
 }
