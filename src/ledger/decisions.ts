@@ -30,12 +30,14 @@ export interface ReadDecision extends Omit<NewDecision, 'body'> {
   carried: { actionId: string | null; outcome: Report | null; at: number } | null
 }
 
+// The bodies are one list in JSON: as a list of texts each of their quotes would be escaped here and read again there.
 const INSERT = `
-insert into decision (id, tenant, user_id, domain, event_id, body, action_id, test, rule, sent, holdout)
-select id, tenant, user_id, domain, event_id, body::json, action_id, test, rule, sent, holdout
-from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[], $9::text[],
-            $10::bool[], $11::bool[])
-  as x(id, tenant, user_id, domain, event_id, body, action_id, test, rule, sent, holdout)`
+insert into decision (id, tenant, user_id, domain, event_id, action_id, test, rule, sent, holdout, body)
+select x.* from rows from (
+  unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::bool[],
+         $10::bool[]),
+  json_array_elements($11::json))
+  as x(id, tenant, user_id, domain, event_id, action_id, test, rule, sent, holdout, body)`
 
 export async function insertDecisions(
   client: ClientBase | Pool,
@@ -51,12 +53,12 @@ export async function insertDecisions(
       decisions.map((d) => d.userId),
       decisions.map((d) => d.domain),
       decisions.map((d) => d.eventId),
-      decisions.map((d) => textOf(d.body)),
       decisions.map((d) => d.actionId),
       decisions.map((d) => d.test),
       decisions.map((d) => d.rule),
       decisions.map((d) => d.sent),
       decisions.map((d) => d.holdout),
+      `[${decisions.map((d) => textOf(d.body)).join(',')}]`,
     ],
   })
 }

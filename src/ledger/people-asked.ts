@@ -21,7 +21,7 @@ export class PeopleAsked {
       namesOf: () => [],
       sizeMax: 200,
       flightsMax: 2,
-      sizeBeside: 16,
+      sizeBeside: 32,
       waitMsMax: 1,
     })
   }
