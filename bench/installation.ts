@@ -157,12 +157,12 @@ export class Installation {
   }
 
   /** Starts a web process; gives its address and a live key of a tenant of its own. */
-  async web(): Promise<{ url: string; key: string; tenantSlug: string }> {
+  async web(env: Record<string, string> = {}): Promise<{ url: string; key: string; tenantSlug: string }> {
     const port = await freePort()
     const tenantSlug = 'bench'
     const { key } = await createKey(this.ledger, { tenant: tenantSlug, mode: 'live' })
     const url = `http://127.0.0.1:${port}`
-    this.#spawn('web', { PORT: String(port), HOST: '127.0.0.1' })
+    this.#spawn('web', { PORT: String(port), HOST: '127.0.0.1', ...env })
     await until(() =>
       fetch(`${url}/healthz`).then(
         (answer) => answer.ok,

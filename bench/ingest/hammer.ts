@@ -41,14 +41,16 @@ export async function hammer({ port, connections, requests, status }: Volleys): 
   return seconds
 }
 
-function opened(port: number): Promise<Socket> {
+/** A connection to this machine. */
+export function opened(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket))
     socket.once('error', reject)
   })
 }
 
-function answered(socket: Socket, request: Buffer, expected: string): Promise<void> {
+/** Sends one request and resolves once its answer is here; throws where it does not begin as expected. */
+export function answered(socket: Socket, request: Buffer, expected: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = ''
     const end = (error?: Error) => {

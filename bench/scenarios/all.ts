@@ -3,6 +3,7 @@ import { fanOut } from './fan-out.ts'
 import { ingest } from './ingest.ts'
 import { latency } from './latency.ts'
 import { flooding, hanging } from './neighbours.ts'
+import { recommend } from './recommend.ts'
 import type { Scenario } from './scenario.ts'
 import { silence } from './silence.ts'
 import { sleeping } from './sleeping.ts'
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   throughput,
   latency,
   ingest,
+  recommend,
   tenants,
   sleeping,
   silence,
