@@ -5,7 +5,7 @@
 
 import { type Person, type PersonItem, type ProfileChange, told, unknownPerson } from './person.ts'
 import { domainOf, type Report, waitFor } from './report.ts'
-import { type Offer, type Standing, withAsk, withOffer, withoutOpen } from './standing.ts'
+import { type Offer, passedOn, type Standing, wentTo, withAsk, withOffer, withoutOpen } from './standing.ts'
 
 /** What was said of a person, wherever it first came in. */
 export interface Said {
@@ -43,7 +43,7 @@ export function hear(id: string, known: Person | undefined, said: Said): Heard {
   if (said.kind === 'join') return join(id, person, String(said.data.userId), said.via)
   if (said.kind === 'delete' && said.data.what === 'alias')
     return person.mergedInto === said.data.of ? { kind: 'gone' } : { kind: 'ignored' }
-  const to = person.mergedInto
+  const to = addressee(person, said)
   if (to !== null && !stays(id, to, said.via)) return { kind: 'passed', to, via: [...said.via, id] }
   if (said.kind === 'delete' && said.data.what === 'person') return { kind: 'erased' }
   if (said.kind === 'report') return hearReport(known, said)
@@ -52,10 +52,21 @@ export function hear(id: string, known: Person | undefined, said: Said): Heard {
   return { kind: 'told', before: person, person: { ...next, isAnonymous, mergedInto: null } }
 }
 
+/** Whose it is by now what is said of a person; null: the person's own. */
+function addressee({ mergedInto, standing }: Person, { kind, data }: Said): string | null {
+  // What came of an offer follows it, also where the id was joined to somebody else since.
+  return (kind === 'report' ? wentTo(standing, (data as unknown as Report).id) : null) ?? mergedInto
+}
+
 /** From now on the id belongs to another; what it had goes along, and what it does not allow holds here too. */
 function join(id: string, person: Person, to: string, via: readonly string[]): Heard {
   if (to === id || person.mergedInto === to) return { kind: 'ignored' }
-  const emptied = { ...unknownPerson(person.isAnonymous), permissions: person.permissions, mergedInto: to }
+  const emptied = {
+    ...unknownPerson(person.isAnonymous),
+    permissions: person.permissions,
+    mergedInto: to,
+    standing: passedOn(person.standing, to),
+  }
   return { kind: 'joined', person: emptied, from: person, to, via: [...via, id] }
 }
 

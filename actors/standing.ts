@@ -38,8 +38,8 @@ export interface Standing {
   asks: readonly Ask[]
   /** Left out where no rule follows scores. */
   levels?: KnownLevels
-  /** Actions that ended before anything was known of them here: their offers come with whoever is joined. */
-  ended?: readonly string[]
+  /** By open action: to whom its offer went, when this id was joined to another. What came of it has to go there too. */
+  passed?: { readonly [action: string]: string }
 }
 
 export const NO_STANDING: Standing = { offers: [], fired: {}, asks: [] }
@@ -67,17 +67,24 @@ function bounded(offers: readonly Offer[], now: number): readonly Offer[] {
 /** After the action of an offer has ended; the offer too, null where it is not remembered. */
 export function withoutOpen(standing: Standing, action: string): { standing: Standing; offer: Offer | null } {
   const offer = standing.offers.find(({ open }) => open === action) ?? null
-  if (offer === null) return { standing: withEnded(standing, action), offer }
+  if (offer === null) return { standing, offer }
   const offers = standing.offers.map((each) => (each === offer ? { ...each, open: null } : each))
   return { standing: { ...standing, offers }, offer }
 }
 
-const ENDED_MAX = 20
+const PASSED_MAX = 100
 
-const withEnded = (standing: Standing, action: string): Standing => ({
-  ...standing,
-  ended: [...(standing.ended ?? []), action].slice(-ENDED_MAX),
-})
+/** What is left under an id that is joined to another one: to whom its open offers went. */
+export function passedOn({ offers, passed }: Standing, to: string): Standing {
+  const open = offers.flatMap(({ open: action }) => (action === null ? [] : [[action, to] as const]))
+  if (passed === undefined && open.length === 0) return NO_STANDING
+  const all = [...Object.entries(passed ?? {}), ...open].slice(-PASSED_MAX)
+  return { ...NO_STANDING, passed: Object.fromEntries(all) }
+}
+
+/** To whom the offer of an action went; null: it is here, or nothing is known of it. */
+export const wentTo = ({ offers, passed }: Standing, action: string): string | null =>
+  offers.some(({ open }) => open === action) ? null : (passed?.[action] ?? null)
 
 /** With a decision asked for; the earliest ones stay where there are too many. */
 export function withAsk(standing: Standing, ask: Ask): Standing {
@@ -107,17 +114,13 @@ export function withFired(
 export function mergedStanding(a: Standing, b: Standing): Standing {
   if (b === NO_STANDING) return a
   if (a === NO_STANDING) return b
-  const ended = [...(a.ended ?? []), ...(b.ended ?? [])].slice(-ENDED_MAX)
-  const offers = [...a.offers, ...b.offers]
-    .sort((one, other) => one.at - other.at)
-    .map((offer) => (offer.open !== null && ended.includes(offer.open) ? { ...offer, open: null } : offer))
+  const offers = [...a.offers, ...b.offers].sort((one, other) => one.at - other.at)
   const fired = new Map(Object.entries(a.fired))
   for (const [trigger, of] of Object.entries(b.fired))
     fired.set(trigger, Math.max(fired.get(trigger) ?? of, of))
   const asks = [...a.asks, ...b.asks].sort((one, other) => one.at - other.at).slice(0, ASKS_MAX)
   return {
     ...a,
-    ...(ended.length === 0 ? {} : { ended }),
     offers: bounded(offers, offers.at(-1)?.at ?? 0),
     fired: Object.fromEntries(fired),
     asks,

@@ -258,7 +258,9 @@ describe('people who are due', () => {
       const armed = await volley.ledger.pool.query(`select done from armed`)
       expect(armed.rows.every(({ done }) => !done.includes('inactive_for 18d'))).to.equal(true)
     }, 20_000)
-    await volley.ledger.pool.query(`update due set at = date_trunc('milliseconds', now()) where id = 'recent'`)
+    await volley.ledger.pool.query(
+      `update due set at = date_trunc('milliseconds', now()) where id = 'recent'`,
+    )
     await eventually(async () => {
       const left = await volley.ledger.pool.query(
         `select date_part('epoch', at - now()) / 86400 as days from due where id = 'recent'`,

@@ -5,7 +5,9 @@ import {
   mergedStanding,
   NO_STANDING,
   type Offer,
+  passedOn,
   type Standing,
+  wentTo,
   withAsk,
   withFired,
   withOffer,
@@ -73,10 +75,13 @@ describe('where a person stands', () => {
     )
   })
 
-  it('is free of an action that ended before its offer came with whoever was joined', () => {
-    const { standing } = withoutOpen(NO_STANDING, 'ea_1')
-    const { offers } = mergedStanding(standing, standingOf(offer(1, 'ea_1'), offer(2, 'ea_2')))
-    expect(offers.map(({ open }) => open)).to.deep.equal([null, 'ea_2'])
+  it('knows to whom open offers went, each to the one who was joined to then', () => {
+    const first = passedOn(standingOf(offer(1, 'ea_1'), offer(2)), 'u1')
+    expect(first.offers).to.deep.equal([])
+    const second = passedOn(withOffer(first, offer(3, 'ea_3')), 'u2')
+    expect(['ea_1', 'ea_3', 'ea_9'].map((action) => wentTo(second, action))).to.deep.equal(['u1', 'u2', null])
+    expect(wentTo(withOffer(second, offer(4, 'ea_1')), 'ea_1')).to.equal(null)
+    expect(passedOn(standingOf(offer(1)), 'u1')).to.equal(NO_STANDING)
   })
 
   it('forgets what triggers told first that are in force no more', () => {
