@@ -14,6 +14,10 @@ const ROWS: Record<string, (ago: string, n: string) => string> = {
     `insert into dedupe (tenant, scope, key, at) values (gen_random_uuid(), 'test', '${n}', ${ago})`,
   event_key: (ago, n) => `insert into event_key (digest, at) values (md5('${n}')::uuid, ${ago})`,
   worker: (ago, n) => `insert into worker (id, host, pid, dead_at) values ('${n}', 'here', 1, ${ago})`,
+  // A day is a whole one: a day more and a day less are on either side, whatever the hour.
+  spending: (ago, n) =>
+    `insert into spending (tenant, domain, day, usd)
+     values (gen_random_uuid(), 'd', (${ago.startsWith("'") ? `timestamptz ${ago}` : ago})::date ${n === 'old' ? '-' : '+'} 1, 1)`,
   permit: (ago, n) => `insert into permit (type, action_id, until) values ('at_1', '${n}', ${ago})`,
   suspect: (ago, n) => `insert into suspect (id, p, deaths, died_at) values ('${n}', 1, 1, ${ago})`,
   rules_in_use: (ago) =>

@@ -22,7 +22,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   mailbox: ['*'],
   ledger: ['actors', 'connectors', 'decisions', 'mikro-orm.config.ts', '*'],
   turn: ['actors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
-  upkeep: ['actors', 'ledger', 'turn', '*'],
+  upkeep: ['actors', 'decisions', 'ledger', 'turn', '*'],
   http: ['actors', 'connectors', 'decisions', 'documents', 'ledger', 'mailbox', 'dispatch', '*'],
   local: ['documents', 'ledger', 'mailbox', '*'],
   demo: ['local', '*'],
@@ -39,7 +39,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     '*',
   ],
   'mikro-orm.config.ts': ['ledger', '*'],
-  'src/app.ts': ['dispatch', 'documents', 'http', 'ledger', 'mailbox', 'turn', 'upkeep', '*'],
+  'src/app.ts': ['decisions', 'dispatch', 'documents', 'http', 'ledger', 'mailbox', 'turn', 'upkeep', '*'],
   'src/main.ts': ['command', '*'],
 }
 
