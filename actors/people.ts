@@ -43,8 +43,8 @@ export function hear(id: string, known: Person | undefined, said: Said): Heard {
   if (said.kind === 'join') return join(id, person, String(said.data.userId), said.via)
   if (said.kind === 'delete' && said.data.what === 'alias')
     return person.mergedInto === said.data.of ? { kind: 'gone' } : { kind: 'ignored' }
-  const to = addressee(person, said)
-  if (to !== null && !stays(id, to, said.via)) return { kind: 'passed', to, via: [...said.via, id] }
+  const to = addressee(id, person, said)
+  if (to !== null) return { kind: 'passed', to, via: [...said.via, id] }
   if (said.kind === 'delete' && said.data.what === 'person') return { kind: 'erased' }
   if (said.kind === 'report') return hearReport(known, said)
   const next = told(person, itemOf({ ...said, kind: said.kind }))
@@ -53,9 +53,11 @@ export function hear(id: string, known: Person | undefined, said: Said): Heard {
 }
 
 /** Whose it is by now what is said of a person; null: the person's own. */
-function addressee({ mergedInto, standing }: Person, { kind, data }: Said): string | null {
-  // What came of an offer follows it, also where the id was joined to somebody else since.
-  return (kind === 'report' ? wentTo(standing, (data as unknown as Report).id) : null) ?? mergedInto
+function addressee(id: string, { mergedInto, standing }: Person, { kind, data, via }: Said): string | null {
+  // What came of an offer goes behind it wherever it went, also where the id was joined to somebody else since.
+  const went = kind === 'report' ? wentTo(standing, (data as unknown as Report).id) : null
+  if (went !== null) return via.length < VIA_MAX ? went : null
+  return mergedInto !== null && !stays(id, mergedInto, via) ? mergedInto : null
 }
 
 /** From now on the id belongs to another; what it had goes along, and what it does not allow holds here too. */
