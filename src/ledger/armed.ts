@@ -123,7 +123,9 @@ with page as materialized (
 ), bound as (
   select p, test, id, due_at, date_trunc('milliseconds', case
       when $7 or traits ?| $6::text[] then now()
-      else greatest(now(), last_seen + $5::float8 * interval '1 ms') end) as at
+      -- Who was never seen is never silent; the greatest of nothing and now would be now.
+      when last_seen + $5::float8 * interval '1 ms' is not null then greatest(now(), last_seen + $5::float8 * interval '1 ms')
+    end) as at
   from page where merged_into is null
 ), armed as (
   insert into due (p, at, tenant, test, id)

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -10,6 +10,7 @@ import { type Death, VolleyProcess } from '../chaos/process.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 import { Receiver } from '../support/receiver.ts'
+import { temporaryHome } from '../support/servers.ts'
 import { wrongTimers } from '../support/timers.ts'
 
 const DEADLY = pathToFileURL(join(import.meta.dirname, '..', 'support', 'deadly.ts')).href
@@ -37,7 +38,7 @@ describe('what kills the worker that works on it', function () {
   })
 
   /** Worker processes that are started again whenever they have died. */
-  const startWorkers = async (nodeOptions: string) => {
+  const startWorkers = async (nodeOptions: string, more: Record<string, string> = {}) => {
     const logs = mkdtempSync(join(tmpdir(), 'volley-suspect-'))
     const env = childEnvironment({
       DATABASE_URL: volley.config.databaseUrl!,
@@ -46,6 +47,7 @@ describe('what kills the worker that works on it', function () {
       VOLLEY_EGRESS_ALLOW: '127.0.0.0/8',
       VOLLEY_LEASH: '1',
       NODE_OPTIONS: nodeOptions,
+      ...more,
     })
     processes = ['worker-1', 'worker-2'].map(
       (name) =>
@@ -162,6 +164,31 @@ describe('what kills the worker that works on it', function () {
         'select distinct user_id from decision',
       )
       expect(rows.map((row) => row.user_id).toSorted()).to.deep.equal(innocents(50).toSorted())
+    }, 20_000)
+    expect(deaths.length).to.be.within(4, DEATHS_MAX)
+  })
+
+  it('when it is due becomes a dead letter, and others who are due are decided for', async () => {
+    const home = temporaryHome()
+    mkdirSync(join(home, 'recommendations'))
+    const rule = { name: 'back', on: [{ inactive_for: '14d' }], when: true, action: 'gift', confidence: 1 }
+    const document = { domain: 'due', rules: [{ ...rule, reasoning: 'because' }] }
+    writeFileSync(join(home, 'recommendations', 'due.json'), JSON.stringify(document))
+    await volley.actionType({ name: 'gift', delivery_webhook: receiver.url })
+    await startWorkers(`--import ${DEADLY}`, { VOLLEY_RULES: home })
+    const timestamp = new Date(Date.now() - 14 * 86_400_000 + 3_000).toISOString()
+    const users = ['kills-when-due', ...innocents(20)]
+    await volley.call('POST', '/api/external/events', {
+      events: users.map((user_id) => ({ type: 'custom.seen', user_id, timestamp })),
+    })
+    await eventually(async () => {
+      expect((await letters()).map(({ reason, body }) => [reason, body?.due.user_id])).to.deep.equal([
+        ['crash', 'kills-when-due'],
+      ])
+    }, 60_000)
+    await eventually(async () => {
+      const { rows } = await volley.ledger.pool.query<{ user_id: string }>('select user_id from decision')
+      expect(rows.map((row) => row.user_id).toSorted()).to.deep.equal(innocents(20).toSorted())
     }, 20_000)
     expect(deaths.length).to.be.within(4, DEATHS_MAX)
   })

@@ -25,6 +25,7 @@ const DEADLY: Record<string, string> = {
     const realEvents = decideEvents
     decideEvents = (loaded, ...more) => {
       if (loaded.events.some(({ userId }) => userId === 'kills-when-decided')) process.kill(process.pid, 'SIGKILL')
+      if (loaded.due.some(({ id }) => id === 'kills-when-due')) process.kill(process.pid, 'SIGKILL')
       return realEvents(loaded, ...more)
     }`,
 }
