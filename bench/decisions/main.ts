@@ -4,10 +4,10 @@
  */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { VolleyError } from '../../src/errors.ts'
 import { chartOf, svgOf } from './chart.ts'
-import { readWorld } from './read-world.ts'
+import { readWorlds } from './read-world.ts'
 import { runAll } from './run-all.ts'
 import { tableOf } from './table.ts'
 import type { World } from './world.ts'
@@ -45,14 +45,17 @@ function whole(name: string, text: string, { min, max }: { min: number; max: num
   return value
 }
 
-function read(file: string): World {
+function read(file: string): World[] {
   try {
-    return readWorld(file)
+    return readWorlds(file)
   } catch (error) {
     if (error instanceof VolleyError) return refuse(error.message)
     throw error
   }
 }
+
+/** Colours are for terminals; a file keeps lines that can be told apart in `--plot` alone. */
+const shown = (text: string): string => (process.stdout.isTTY ? text : stripVTControlCharacters(text))
 
 const values = given()
 const seeds = whole('seeds', values.seeds, { min: 1, max: 10_000 })
@@ -65,7 +68,7 @@ const files =
         .map((name) => join(WORLDS, name))
 const decisions =
   values.decisions === undefined ? null : whole('decisions', values.decisions, { min: 100, max: 1_000_000 })
-const worlds = files.map(read).map((world) => (decisions === null ? world : { ...world, decisions }))
+const worlds = files.flatMap(read).map((world) => (decisions === null ? world : { ...world, decisions }))
 const startedAt = performance.now()
 const figures = await runAll(worlds, seeds, ({ world }) => {
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0)
@@ -74,6 +77,6 @@ const figures = await runAll(worlds, seeds, ({ world }) => {
 if (values.json) process.stdout.write(`${JSON.stringify({ seeds, worlds: figures }, null, 2)}\n`)
 else
   process.stdout.write(
-    `${figures.map(chartOf).join('\n\n')}\n\n${tableOf(figures)}\nRegret against an oracle, mean of ${seeds} seeds ± 95 %; below 1, Volley lost less.\n`,
+    `${shown(figures.map(chartOf).join('\n\n'))}\n\n${tableOf(figures)}\nRegret against an oracle, mean of ${seeds} seeds ± 95 %; below 1, Volley lost less.\n`,
   )
 if (values.plot !== undefined) writeFileSync(values.plot, svgOf(figures))

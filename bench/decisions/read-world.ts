@@ -60,8 +60,11 @@ const validate = new Ajv2020({ allErrors: true, verbose: true, strict: true, all
   schema,
 )
 
-/** Reads a world. Throws `document_invalid` with the file, the place in it, and what was expected there. */
-export function readWorld(file: string): World {
+/**
+ * Reads a file with one world, or a list of them, also as its `worlds`. Throws `document_invalid` with the file, the place
+ * in it, and what was expected there.
+ */
+export function readWorlds(file: string): World[] {
   let text: string
   try {
     text = readFileSync(file, 'utf8').replace(/^\uFEFF/, '')
@@ -75,15 +78,34 @@ export function readWorld(file: string): World {
   } catch {
     throw invalid(file, `${placeIn(text, jsonMistakeAt(text))}: not valid JSON`)
   }
-  return worldOf(value, { file, name: basename(file, '.json') })
+  const name = basename(file, '.json')
+  const { list, at } = listIn(value)
+  if (list === null) return [worldOf(value, { file, name })]
+  return list.map((each, index) =>
+    worldOf(each, { file, name: `${name}-${index + 1}`, at: `${at}/${index}` }),
+  )
 }
 
-/** Makes a world of a value; `name` is for one that has none. Throws like `readWorld`. */
-export function worldOf(value: unknown, { file, name }: { file: string; name: string }): World {
-  if (!validate(value)) throw invalid(file, mistakesOf(validate.errors ?? []))
+function listIn(value: unknown): { list: unknown[] | null; at: string } {
+  if (Array.isArray(value)) return { list: value, at: '' }
+  const { worlds } = Object(value) as { worlds?: unknown }
+  return { list: Array.isArray(worlds) ? worlds : null, at: '/worlds' }
+}
+
+/** Makes a world of a value; `name` is for one that has none, `at` its place in the file. Throws like `readWorlds`. */
+export function worldOf(
+  value: unknown,
+  { file, name, at = '' }: { file: string; name: string; at?: string },
+): World {
   const mistakes: Mistake[] = []
+  const refuse = (found: readonly Mistake[]) =>
+    invalid(
+      file,
+      found.map(({ path, message }) => ({ path: at + path, message })),
+    )
+  if (!validate(value)) throw refuse(mistakesOf(validate.errors ?? []))
   const world = new Reading(value as unknown as WrittenWorld, mistakes).world(name)
-  if (mistakes.length > 0) throw invalid(file, mistakes)
+  if (mistakes.length > 0) throw refuse(mistakes)
   return world
 }
 

@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { figuresOf, ratioOf } from '../../bench/decisions/figures.ts'
-import { readWorld, worldOf } from '../../bench/decisions/read-world.ts'
+import { readWorlds, worldOf } from '../../bench/decisions/read-world.ts'
 import { simulate } from '../../bench/decisions/simulate.ts'
 import { rewardOfOutcomes, type World } from '../../bench/decisions/world.ts'
 
@@ -11,10 +12,24 @@ const read = (value: unknown): World => worldOf(value, { file: 'w.json', name: '
 const actions = { good: { confidence: 0.2, rate: 0.5 }, bad: { confidence: 0.9, rate: 0.1 } }
 
 describe('worlds of the simulation', () => {
-  for (const file of readdirSync(WORLDS))
-    it(`are shipped valid: ${file}`, () => {
-      expect(readWorld(join(WORLDS, file)).actions).to.not.be.empty
-    })
+  it('come one in a file, or many, and a mistake says in which it is', () => {
+    const one = { actions: { a: { rate: 0.2 } } }
+    const file = join(mkdtempSync(join(tmpdir(), 'worlds-')), 'mine.json')
+    const written = (value: unknown) => {
+      writeFileSync(file, JSON.stringify(value))
+      return readWorlds(file).map(({ name }) => name)
+    }
+    expect(written(one)).to.deep.equal(['mine'])
+    expect(written([one, { ...one, name: 'second' }])).to.deep.equal(['mine-1', 'second'])
+    expect(written({ worlds: [one] })).to.deep.equal(['mine-1'])
+    expect(() => written({ worlds: [one, { actions: { a: { rate: 2 } } }] })).to.throw(
+      /worlds\/1\/actions\/a\/rate/,
+    )
+  })
+
+  it(`are shipped valid: ${file}`, () => {
+    for (const { actions } of readWorlds(join(WORLDS, file))) expect(actions).to.not.be.empty
+  })
 
   it('may leave out nearly everything', () => {
     const world = read({ actions: [{ rate: 0.2 }, { rate: 0.1 }] })
@@ -100,9 +115,10 @@ describe('worlds of the simulation', () => {
     ],
   ]
   for (const [what, value, message] of mistakes)
-    it(`say where there is ${what}`, () => {
-      expect(() => read(value)).to.throw(message)
-    })
+    for (const file of readdirSync(WORLDS))
+      it(`say where there is ${what}`, () => {
+        expect(() => read(value)).to.throw(message)
+      })
 })
 
 describe('simulation of decisions', () => {
