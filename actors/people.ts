@@ -5,7 +5,17 @@
 
 import { type Person, type PersonItem, type ProfileChange, told, unknownPerson } from './person.ts'
 import { domainOf, type Report, waitFor } from './report.ts'
-import { type Offer, passedOn, type Standing, wentTo, withAsk, withOffer, withoutOpen } from './standing.ts'
+import {
+  NO_STANDING,
+  type Offer,
+  passedOn,
+  type Standing,
+  wentTo,
+  withAsk,
+  withOffer,
+  withoutOpen,
+  withPassed,
+} from './standing.ts'
 
 /** What was said of a person, wherever it first came in. */
 export interface Said {
@@ -26,8 +36,8 @@ export type Heard =
   | { kind: 'reported'; person: Person | null; report: Report; offer: Offer | null }
   /** `from` is what was known under this id, and belongs to `to` by now. */
   | { kind: 'joined'; person: Person; from: Person; to: string; via: string[] }
-  /** Everything under this id belongs to `to`, this too. */
-  | { kind: 'passed'; to: string; via: string[] }
+  /** Everything under this id belongs to `to`, this too. `person`: what is left under the id; null: as it was. */
+  | { kind: 'passed'; person: Person | null; to: string; via: string[] }
   /** The person is to be erased, everywhere. */
   | { kind: 'erased' }
   /** The id was another name of somebody who is erased: it is to be known no more. */
@@ -44,7 +54,7 @@ export function hear(id: string, known: Person | undefined, said: Said): Heard {
   if (said.kind === 'delete' && said.data.what === 'alias')
     return person.mergedInto === said.data.of ? { kind: 'gone' } : { kind: 'ignored' }
   const to = addressee(id, person, said)
-  if (to !== null) return { kind: 'passed', to, via: [...said.via, id] }
+  if (to !== null) return { kind: 'passed', person: passing(person, said, to), to, via: [...said.via, id] }
   if (said.kind === 'delete' && said.data.what === 'person') return { kind: 'erased' }
   if (said.kind === 'report') return hearReport(known, said)
   const next = told(person, itemOf({ ...said, kind: said.kind }))
@@ -58,6 +68,13 @@ function addressee(id: string, { mergedInto, standing }: Person, { kind, data, v
   const went = kind === 'report' ? wentTo(standing, (data as unknown as Report).id) : null
   if (went !== null) return via.length < VIA_MAX ? went : null
   return mergedInto !== null && !stays(id, mergedInto, via) ? mergedInto : null
+}
+
+/** Where offers come through an id, it remembers where they went: it may be joined to somebody else before they end. */
+function passing(person: Person, { kind, data }: Said, to: string): Person | null {
+  if (kind !== 'merge') return null
+  const standing = withPassed(person.standing, (data.person as Person).standing ?? NO_STANDING, to)
+  return standing === person.standing ? null : { ...person, standing }
 }
 
 /** From now on the id belongs to another; what it had goes along, and what it does not allow holds here too. */

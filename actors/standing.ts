@@ -75,11 +75,17 @@ export function withoutOpen(standing: Standing, action: string): { standing: Sta
 const PASSED_MAX = 100
 
 /** What is left under an id that is joined to another one: to whom its open offers went. */
-export function passedOn({ offers, passed }: Standing, to: string): Standing {
+export function passedOn(standing: Standing, to: string): Standing {
+  const { passed } = standing
+  return withPassed(passed === undefined ? NO_STANDING : { ...NO_STANDING, passed }, standing, to)
+}
+
+/** With what is remembered of offers that only came through: to whom those of them went that are open. */
+export function withPassed(standing: Standing, { offers }: Pick<Standing, 'offers'>, to: string): Standing {
   const open = offers.flatMap(({ open: action }) => (action === null ? [] : [[action, to] as const]))
-  if (passed === undefined && open.length === 0) return NO_STANDING
-  const all = [...Object.entries(passed ?? {}), ...open].slice(-PASSED_MAX)
-  return { ...NO_STANDING, passed: Object.fromEntries(all) }
+  if (open.length === 0) return standing
+  const all = [...Object.entries(standing.passed ?? {}), ...open].slice(-PASSED_MAX)
+  return { ...standing, passed: Object.fromEntries(all) }
 }
 
 /** To whom the offer of an action went; null: it is here, or nothing is known of it. */

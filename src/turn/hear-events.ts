@@ -89,6 +89,7 @@ export function hearEvent(row: StoredEvent, draft: PeopleDraft, hearing: Hearing
       draft.passed.push(mergeRow(row, heard, hearing))
       return null
     case 'passed':
+      if (heard.person !== null) keep(heard.person)
       draft.passed.push(passRow(row, { id, said, ...heard }, hearing))
       return null
     case 'erased':

@@ -24,7 +24,12 @@ describe('what comes in under an id', () => {
     if (heard.kind !== 'joined') throw new Error(heard.kind)
     expect(heard).to.deep.include({ from: known, to: 'u', via: ['v'] })
     expect(heard.person).to.include({ events: 0, mergedInto: 'u' })
-    expect(hear('v', heard.person, event())).to.deep.equal({ kind: 'passed', to: 'u', via: ['v'] })
+    expect(hear('v', heard.person, event())).to.deep.equal({
+      kind: 'passed',
+      person: null,
+      to: 'u',
+      via: ['v'],
+    })
   })
 
   it('is not moved twice by the same join, nor to itself', () => {
@@ -40,7 +45,7 @@ describe('what comes in under an id', () => {
   it('asks for the erasure of the one who it belongs to', () => {
     const erase: Said = { ...base, kind: 'delete', data: { what: 'person' } }
     expect(hear('u', unknownPerson(false), erase)).to.deep.equal({ kind: 'erased' })
-    expect(hear('v', joined('u'), erase)).to.deep.equal({ kind: 'passed', to: 'u', via: ['v'] })
+    expect(hear('v', joined('u'), erase)).to.deep.equal({ kind: 'passed', person: null, to: 'u', via: ['v'] })
     const alias: Said = { ...base, kind: 'delete', data: { what: 'alias', of: 'u' } }
     expect(hear('v', joined('u'), alias)).to.deep.equal({ kind: 'gone' })
     expect(hear('v', joined('other'), alias)).to.deep.equal({ kind: 'ignored' })
