@@ -20,7 +20,8 @@ export async function paced(
     const due = startedAt + (i * 1_000) / perSecond
     const waitMs = due - performance.now()
     if (waitMs > 0) await sleep(waitMs)
-    const socket = idle.pop() ?? (await opened(port))
+    // In turn: a server closes a connection that it has not heard of for seconds.
+    const socket = idle.shift() ?? (await opened(port))
     if (!all.includes(socket)) all.push(socket)
     const from = performance.now()
     open.push(
