@@ -8,7 +8,7 @@ import { Retention } from '../../src/upkeep/retention.ts'
 import { eventually } from '../support/eventually.ts'
 import { testDatabase } from '../support/servers.ts'
 
-const TABLES = ['event', 'action', 'fact', 'history', 'decision']
+const TABLES = ['event', 'action', 'fact', 'history', 'decision', 'carried']
 const DAY_MS = 86_400_000
 const TENANT = '00000000-0000-0000-0000-000000000001'
 
@@ -80,7 +80,7 @@ describe('months that are over', () => {
     await dropMonths(ledger.pool, { ...never, eventsMs: sinceMs + DAY_MS })
     expect(await monthsOf('event')).to.deep.equal(past(4))
     await dropMonths(ledger.pool, { ...never, actionsMs: sinceMs - DAY_MS })
-    for (const table of ['action', 'fact', 'history', 'decision'])
+    for (const table of ['action', 'fact', 'history', 'decision', 'carried'])
       expect(await monthsOf(table), table).to.deep.equal(past(3))
     await dropMonths(ledger.pool, never)
     expect(await monthsOf('event')).to.deep.equal(past(4))
@@ -122,7 +122,7 @@ describe('months that are over', () => {
         await dropMonths(ledger.pool, week)
         // The first month takes what is older, too.
         const month = nameOf(monthAgo(Math.min(months, 7)))
-        for (const table of ['action', 'fact', 'history', 'decision'])
+        for (const table of ['action', 'fact', 'history', 'decision', 'carried'])
           expect(await monthsOf(table), table).to.deep.equal([month, ...past(1)])
       })
 
