@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { createKey } from '../../src/ledger/keys.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 import { Receiver } from '../support/receiver.ts'
@@ -100,6 +101,21 @@ describe('the volley command of an operator', function () {
     expect((await run('tenants', 'backlog', 'acme', '5')).out).to.equal('acme\t5\n')
     expect((await run('tenants', 'list')).out).to.match(/^acme\ton\t.*\t5$/m)
     expect((await run('tenants', 'backlog', 'acme', 'default')).out).to.equal('acme\tdefault\n')
+  })
+
+  it('lets a tenant learn from another one that shares', async () => {
+    await createKey(volley.ledger, { tenant: 'partner', mode: 'live' })
+    const refused = await run('tenants', 'learning', 'acme', '--from', 'partner')
+    expect(refused.error).to.include('volley tenants learning partner --share')
+    expect((await run('tenants', 'learning', 'partner', '--share')).out).to.equal(
+      'partner\tshares\tlearns from nobody\n',
+    )
+    expect((await run('tenants', 'learning', 'acme', '--from', 'partner')).out).to.equal(
+      'acme\tdoes not share\tlearns from partner\n',
+    )
+    await run('tenants', 'learning', 'partner', '--no-share')
+    expect((await run('tenants', 'learning', 'acme')).out).to.match(/learns from partner \(not shared\)$/m)
+    expect((await run('tenants', 'learning', 'acme', '--from', 'nobody')).out).to.match(/from nobody$/m)
   })
 
   it('ends without a word where its reader has read enough', async () => {
