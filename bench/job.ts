@@ -7,7 +7,7 @@ import { type Dispatched, dispatchBody } from '../src/dispatch/request.ts'
 import { signDispatch } from '../src/dispatch/signing.ts'
 import { durationMs } from '../src/duration.ts'
 import { newId } from '../src/ids.ts'
-import { DEFAULT_DELAYS, DEFAULT_TIMEOUT } from '../src/ledger/type-registry.ts'
+import { DEFAULT_DELAYS, DEFAULT_TIMEOUT } from '../src/ledger/tenants/type-registry.ts'
 
 export const TENANT = '3f0c2c0e-0000-4000-8000-000000000001'
 /** Most POSTs on the wire of any contender; Volley's own limit for one destination. */

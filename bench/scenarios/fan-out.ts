@@ -1,5 +1,5 @@
 import { newId } from '../../src/ids.ts'
-import type { NewEvent } from '../../src/ledger/accept-events.ts'
+import type { NewEvent } from '../../src/ledger/events/accept-events.ts'
 import { type Measured, timed } from '../contenders/contender.ts'
 import { volley } from '../contenders/volley.ts'
 import { Installation } from '../installation.ts'

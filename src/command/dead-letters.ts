@@ -21,7 +21,7 @@ export function addDeadLetters(program: Command): void {
     .action(
       async (options: { reason?: string; tenant?: string; all?: boolean; limit: number; json?: boolean }) => {
         const [{ listLetters }, { showLetters }] = await Promise.all([
-          import('../ledger/resolve-letters.ts'),
+          import('../ledger/actions/resolve-letters.ts'),
           import('./show-letters.ts'),
         ])
         await withLedger(async (ledger) => {
@@ -43,7 +43,7 @@ export function addDeadLetters(program: Command): void {
         if ((id === undefined) === (options.all !== true))
           throw new VolleyError('config_invalid', `volley dead-letters ${way}: expected one id, or --all`)
         const [{ dropLetter, openLetters, retryLetter }, { whoAmI }] = await Promise.all([
-          import('../ledger/resolve-letters.ts'),
+          import('../ledger/actions/resolve-letters.ts'),
           import('./who.ts'),
         ])
         const by = whoAmI()

@@ -6,8 +6,8 @@ import { compilePolicy } from '../documents/policy.ts'
 import { loadRuleDocument, loadRules, type RuleDocument } from '../documents/rule-book.ts'
 import { durationMs } from '../duration.ts'
 import { VolleyError } from '../errors.ts'
-import { recordedDecisions } from '../ledger/recorded-decisions.ts'
-import { readSending } from '../ledger/sending.ts'
+import { recordedDecisions } from '../ledger/decisions/recorded-decisions.ts'
+import { readSending } from '../ledger/tenants/sending.ts'
 import { evaluationLines } from './show-evaluation.ts'
 
 /** The options of `volley decisions evaluate`, as they are written. */

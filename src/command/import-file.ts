@@ -5,8 +5,7 @@ import { normalise } from '../connectors/connect.ts'
 import { readLine } from '../connectors/decode.ts'
 import { VolleyError } from '../errors.ts'
 import { newId } from '../ids.ts'
-import { countBacklog } from '../ledger/backlog.ts'
-import { eventsOf } from '../ledger/canonical-events.ts'
+import { eventsOf } from '../ledger/events/canonical-events.ts'
 import {
   areTurnsBehind,
   finishImport,
@@ -15,7 +14,8 @@ import {
   type ImportState,
   keepLines,
   openImport,
-} from '../ledger/imports.ts'
+} from '../ledger/events/imports.ts'
+import { countBacklog } from '../ledger/intake/backlog.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { partitionsOfTenant } from '../ledger/placement.ts'
 import { type FileLine, type LinesFile, openLines } from './file-lines.ts'

@@ -27,7 +27,7 @@ export function addImport(program: Command): void {
       const [{ importFile }, { importScreen, importTold, showImport }, { readSending }] = await Promise.all([
         import('./import-file.ts'),
         import('./show-import.ts'),
-        import('../ledger/sending.ts'),
+        import('../ledger/tenants/sending.ts'),
       ])
       await withLedger(async (ledger, config) => {
         const { partitions } = config

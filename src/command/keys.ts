@@ -19,7 +19,7 @@ export function addKeys(program: Command): void {
     .option('--label <text>', 'what the key is for')
     .action(async (options: KeyOwner & { mode: 'live' | 'test'; label?: string }) => {
       const tenant = ownerOf(options)
-      const { createKey, createOperatorKey } = await import('../ledger/keys.ts')
+      const { createKey, createOperatorKey } = await import('../ledger/tenants/keys.ts')
       await withLedger(async (ledger) => {
         const made =
           tenant === null ? createOperatorKey(ledger, options) : createKey(ledger, { ...options, tenant })
@@ -34,7 +34,7 @@ export function addKeys(program: Command): void {
     .option('--operator', 'those of operators')
     .action(async (options: KeyOwner) => {
       const tenant = ownerOf(options)
-      const { listKeys } = await import('../ledger/keys.ts')
+      const { listKeys } = await import('../ledger/tenants/keys.ts')
       await withLedger(async (ledger) => {
         for (const key of await listKeys(ledger, tenant))
           print(
@@ -49,7 +49,7 @@ export function addKeys(program: Command): void {
     .command('revoke <id>')
     .description('End a key; it stops working within seconds')
     .action(async (id: string) => {
-      const { revokeKey } = await import('../ledger/keys.ts')
+      const { revokeKey } = await import('../ledger/tenants/keys.ts')
       await withLedger(async (ledger) => {
         if (!(await revokeKey(ledger, id)))
           throw new VolleyError('not_found', `No active key has the id ${id}.`)

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { ImportCounts, ImportState } from '../ledger/imports.ts'
+import type { ImportCounts, ImportState } from '../ledger/events/imports.ts'
 import type { ImportEnd, ImportWatcher } from './import-file.ts'
 
 /** Where a person looks: a bar for a terminal, lines for everything else. */

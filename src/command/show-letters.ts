@@ -1,4 +1,4 @@
-import type { Letter } from '../ledger/resolve-letters.ts'
+import type { Letter } from '../ledger/actions/resolve-letters.ts'
 import { columns } from './show-status.ts'
 
 const isOfPerson = ({ body }: Letter): boolean => typeof body === 'object' && body !== null && 'due' in body

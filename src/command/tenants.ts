@@ -12,7 +12,7 @@ export function addTenants(program: Command): void {
     .command('list')
     .description('Show every tenant, those that do not send first')
     .action(async () => {
-      const { listSending } = await import('../ledger/sending.ts')
+      const { listSending } = await import('../ledger/tenants/sending.ts')
       await withLedger(async (ledger) => {
         for (const { slug, sending, reason, changedAt, backlogMax } of await listSending(ledger.pool))
           print(
@@ -32,7 +32,7 @@ export function addTenants(program: Command): void {
     .description('on, paused (nothing is sent within a second, all waits) or shadow (recorded, never sent)')
     .option('--reason <text>', 'shown with the mode')
     .action(async (slug: string, mode: string, options: { reason?: string }) => {
-      const { changeSending, SENDING } = await import('../ledger/sending.ts')
+      const { changeSending, SENDING } = await import('../ledger/tenants/sending.ts')
       const sending = SENDING.find((each) => each === mode)
       if (sending === undefined)
         throw new VolleyError('config_invalid', `${mode}: expected ${SENDING.join(', ')}`)
@@ -55,7 +55,7 @@ export function addTenants(program: Command): void {
       text === 'default' ? null : wholeNumber(text, 1_000_000_000),
     )
     .action(async (slug: string, max: number | null) => {
-      const { changeBacklogMax } = await import('../ledger/sending.ts')
+      const { changeBacklogMax } = await import('../ledger/tenants/sending.ts')
       await withLedger(async (ledger) => {
         const changed = await changeBacklogMax(ledger.pool, slug, max)
         if (changed === null) throw new VolleyError('not_found', `No tenant is called ${slug}.`)
@@ -74,7 +74,7 @@ function addLearning(tenants: Command): void {
     .option('--no-share', 'let nobody')
     .option('--from <partner>', 'a tenant that shares, or nobody')
     .action(async (slug: string, options: { share?: boolean; from?: string }) => {
-      const { changePartnership } = await import('../ledger/partners.ts')
+      const { changePartnership } = await import('../ledger/decisions/partners.ts')
       await withLedger(async (ledger) => {
         const changed = await changePartnership(ledger.pool, slug, {
           ...(options.share === undefined ? {} : { sharesLearning: options.share }),

@@ -3,8 +3,8 @@ import { loadRules } from '../documents/rule-book.ts'
 import { VolleyError } from '../errors.ts'
 import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { readCurrent } from '../ledger/read-people.ts'
-import { readSending } from '../ledger/sending.ts'
+import { readCurrent } from '../ledger/people/read-people.ts'
+import { readSending } from '../ledger/tenants/sending.ts'
 import { type Trial, tryRules } from './rules-try.ts'
 
 /** The options of `volley rules try`, as they are written. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { VolleyError } from '../errors.ts'
-import { type Caller, findIdentity, type Identity, type Operator } from '../ledger/keys.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { type Caller, findIdentity, type Identity, type Operator } from '../ledger/tenants/keys.ts'
 import type { Auth } from './route.ts'
 
 /** A revoked key works at most this much longer. */

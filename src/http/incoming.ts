@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import { VolleyError } from '../errors.ts'
-import type { Caller } from '../ledger/keys.ts'
+import type { Caller } from '../ledger/tenants/keys.ts'
 import type { Authenticator } from './auth.ts'
 import { readRaw } from './body.ts'
 import { keyInHeader, keyInQuery } from './connectors/vendor-key.ts'

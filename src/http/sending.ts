@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { VolleyError } from '../errors.ts'
-import { changeSending, readSending, SENDING, type SendingState } from '../ledger/sending.ts'
+import { changeSending, readSending, SENDING, type SendingState } from '../ledger/tenants/sending.ts'
 import { route } from './route.ts'
 
 const Sending = Type.Enum([...SENDING])

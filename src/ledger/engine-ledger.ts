@@ -1,15 +1,25 @@
 import { hostname } from 'node:os'
 import type { Pool } from 'pg'
-import { breakersNotClosed, closeBreaker, openBreaker, reopenBreaker, takeProbe } from './breakers.ts'
-import { reportHealth } from './endpoint-health.ts'
-import { insertResultFacts } from './facts-waiting.ts'
-import { dueInLanes, wakeSleeping, walkLanes } from './lanes-due.ts'
-import { readAllCurrent } from './read-people.ts'
-import { refusalsSince } from './refusals.ts'
-import { openSession } from './session.ts'
-import { clearSuspect, takeSuspect } from './suspects.ts'
+import { breakersNotClosed, closeBreaker, openBreaker, reopenBreaker, takeProbe } from './actions/breakers.ts'
+import { insertResultFacts } from './actions/facts-waiting.ts'
+import { dueInLanes, wakeSleeping, walkLanes } from './actions/lanes-due.ts'
+import { refusalsSince } from './actions/refusals.ts'
+import { clearSuspect, takeSuspect } from './actions/suspects.ts'
+import { reportHealth } from './endpoints/endpoint-health.ts'
+import { openSession } from './ownership/session.ts'
+import {
+  bury,
+  claim,
+  extendBeat,
+  listWorkers,
+  owned,
+  register,
+  release,
+  relock,
+  retire,
+} from './ownership/workers.ts'
+import { readAllCurrent } from './people/read-people.ts'
 import { type Fence, inTurn, type TurnEnd, type TurnTransaction } from './turn-transaction.ts'
-import { bury, claim, extendBeat, listWorkers, owned, register, release, relock, retire } from './workers.ts'
 
 /** A beat that waits for a lock longer than this is tried again. */
 const LOCK_TIMEOUT_MS = 2_000

@@ -3,8 +3,8 @@ import type { Pool } from 'pg'
 
 import { ormOptions } from '../../mikro-orm.config.ts'
 import { VolleyError } from '../errors.ts'
-import { ensureMonths } from './months.ts'
-import { ensurePartitions } from './partitions.ts'
+import { ensurePartitions } from './ownership/partitions.ts'
+import { ensureMonths } from './retention/months.ts'
 
 export type { Pool }
 

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg'
-import { type RulesStatus, readRulesInUse } from './rules-in-use.ts'
-import { DEATHS_COUNT, SUSPECT_PARTITION } from './suspects.ts'
-import { SLEEP_LANE } from './timers.ts'
-import { type StoppedVersion, stoppedVersions } from './watched-versions.ts'
+import { DEATHS_COUNT, SUSPECT_PARTITION } from './actions/suspects.ts'
+import { SLEEP_LANE } from './actions/timers.ts'
+import { type RulesStatus, readRulesInUse } from './rules/rules-in-use.ts'
+import { type StoppedVersion, stoppedVersions } from './rules/watched-versions.ts'
 
 /** Counting stops here: what matters at night is that it is many. A lane is counted by its slices, eight as a rule. */
 const COUNT_MAX = 100_000

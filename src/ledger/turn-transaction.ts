@@ -1,14 +1,17 @@
 import type { ClientBase, Pool, PoolClient } from 'pg'
 import type { Allowance } from '../../actors/leave.ts'
 import type { Person } from '../../actors/person.ts'
-import { type DeadLetter, insertDeadLetters } from './dead-letters.ts'
-import { insertDecisions, type NewDecision } from './decisions.ts'
-import { type DueRow, deleteDue, readDue, stopDue } from './due.ts'
-import { type Mark, moveMarks, readEvents, type StoredEvent } from './events-unread.ts'
-import { type DueFact, factsOf, factsWaiting, markApplied } from './facts-waiting.ts'
-import { insertActions, type NewAction } from './insert-actions.ts'
-import { type LeaveWrites, lockAllowances, writeLeaves } from './leaves.ts'
-import { type NewLesson, writeLessons } from './lessons.ts'
+import { type DeadLetter, insertDeadLetters } from './actions/dead-letters.ts'
+import { type DueFact, factsOf, factsWaiting, markApplied } from './actions/facts-waiting.ts'
+import { insertActions, type NewAction } from './actions/insert-actions.ts'
+import { type LeaveWrites, lockAllowances, writeLeaves } from './actions/leaves.ts'
+import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './actions/rows.ts'
+import { DEADLINE_LANE, SLEEP_LANE } from './actions/timers.ts'
+import { type Transition, writeTransitions } from './actions/transitions.ts'
+import { insertDecisions, type NewDecision } from './decisions/decisions.ts'
+import { type NewLesson, writeLessons } from './decisions/lessons.ts'
+import { addSpending, lockSpending } from './decisions/spending.ts'
+import type { BudgetAsk, Spend } from './decisions/spending-key.ts'
 import {
   insertNotices,
   type NewNotice,
@@ -16,15 +19,12 @@ import {
   readNotices,
   type StoredNotice,
   settleNotices,
-} from './notices.ts'
-import { insertPassed, loadPeople, type PassedRow, type PeopleWrites, writePeople } from './people.ts'
-import type { PersonKey } from './person-key.ts'
-import { ACTION_COLUMNS, type ActionRow, type RawAction, toActionRow } from './rows.ts'
-import { addSpending, lockSpending } from './spending.ts'
-import type { BudgetAsk, Spend } from './spending-key.ts'
-import { DEADLINE_LANE, SLEEP_LANE } from './timers.ts'
+} from './endpoints/notices.ts'
+import { type Mark, moveMarks, readEvents, type StoredEvent } from './events/events-unread.ts'
+import { type DueRow, deleteDue, readDue, stopDue } from './people/due.ts'
+import { insertPassed, loadPeople, type PassedRow, type PeopleWrites, writePeople } from './people/people.ts'
+import type { PersonKey } from './people/person-key.ts'
 import { inTransaction, isBadData } from './transaction.ts'
-import { type Transition, writeTransitions } from './transitions.ts'
 import { VersionMismatch } from './version-mismatch.ts'
 
 /** What a living worker may do in a turn: `now` in ms is the turn's clock, `partitions` are what it owns. */

@@ -1,5 +1,5 @@
 import type { Person } from '../../actors/person.ts'
-import { type PersonKey, personKey } from '../ledger/person-key.ts'
+import { type PersonKey, personKey } from '../ledger/people/person-key.ts'
 import type { Engine } from './engine.ts'
 import type { HeldAction } from './held.ts'
 

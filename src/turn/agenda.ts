@@ -1,5 +1,5 @@
 import type { AttemptResult, WithheldReason } from '../../actors/action.ts'
-import type { Suspect } from '../ledger/suspects.ts'
+import type { Suspect } from '../ledger/actions/suspects.ts'
 import type { HeldAction } from './held.ts'
 
 /** What one POST came to, or why there was none, on its way into a turn. */

@@ -6,8 +6,8 @@ import {
   closedBreaker,
   heard,
 } from '../dispatch/breaker.ts'
-import type { SharedBreaker } from '../ledger/breakers.ts'
-import type { RegisteredType } from '../ledger/type-registry.ts'
+import type { SharedBreaker } from '../ledger/actions/breakers.ts'
+import type { RegisteredType } from '../ledger/tenants/type-registry.ts'
 import type { Log } from '../log.ts'
 import type { BreakerLedger } from './ports.ts'
 

@@ -1,5 +1,5 @@
-import type { DeadLetter } from '../ledger/dead-letters.ts'
-import type { Suspect } from '../ledger/suspects.ts'
+import type { DeadLetter } from '../ledger/actions/dead-letters.ts'
+import type { Suspect } from '../ledger/actions/suspects.ts'
 import { type Decided, nothingDecided, type TurnMoment } from './decide-actions.ts'
 import { type EventsDecided, noEvents } from './decide-for.ts'
 import type { Engine } from './engine.ts'

@@ -5,10 +5,10 @@ import {
   type Message,
   type OutcomeStatus,
 } from '../../actors/action.ts'
-import type { DeadLetter } from '../ledger/dead-letters.ts'
-import type { DueFact } from '../ledger/facts-waiting.ts'
-import type { PassedRow } from '../ledger/people.ts'
-import type { TakenStep, Transition } from '../ledger/transitions.ts'
+import type { DeadLetter } from '../ledger/actions/dead-letters.ts'
+import type { DueFact } from '../ledger/actions/facts-waiting.ts'
+import type { TakenStep, Transition } from '../ledger/actions/transitions.ts'
+import type { PassedRow } from '../ledger/people/people.ts'
 import type { Loaded, Subject } from './load.ts'
 import { reportOf } from './report.ts'
 import { type Listeners, type Telling, tellTransition } from './tell.ts'

@@ -1,5 +1,5 @@
 import { seenAtEvent } from '../../actors/person.ts'
-import type { Mark, StoredEvent } from '../ledger/events-unread.ts'
+import type { Mark, StoredEvent } from '../ledger/events/events-unread.ts'
 import type { TurnMoment } from './decide-actions.ts'
 import { armEverybody, decideChanges, decideDue, learnLevels } from './decide-due.ts'
 import { type Deciding, decideFor, type EventsDecided, noEvents, type Running } from './decide-for.ts'

@@ -1,7 +1,7 @@
 import { type Allowance, askLeave } from '../../actors/leave.ts'
-import type { LeaveWrites } from '../ledger/leaves.ts'
-import type { Transition } from '../ledger/transitions.ts'
-import type { RegisteredType } from '../ledger/type-registry.ts'
+import type { LeaveWrites } from '../ledger/actions/leaves.ts'
+import type { Transition } from '../ledger/actions/transitions.ts'
+import type { RegisteredType } from '../ledger/tenants/type-registry.ts'
 import type { HeldAction } from './held.ts'
 import type { Loaded, Subject } from './load.ts'
 

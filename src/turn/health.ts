@@ -1,5 +1,5 @@
 import type { SendAnswer } from '../dispatch/client.ts'
-import type { HealthReport } from '../ledger/endpoint-health.ts'
+import type { HealthReport } from '../ledger/endpoints/endpoint-health.ts'
 
 /** What is heard of an endpoint again and again is told this often at most: its health is a matter of hours. */
 const AGAIN_MS = { success: 60_000, failure: 1_000 }

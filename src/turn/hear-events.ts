@@ -4,9 +4,9 @@ import type { Person } from '../../actors/person.ts'
 import type { Report } from '../../actors/report.ts'
 import type { Offer } from '../../actors/standing.ts'
 import type { Clock } from '../clock.ts'
-import type { StoredEvent } from '../ledger/events-unread.ts'
-import type { NewErasure, PassedRow, PersonWrite } from '../ledger/people.ts'
-import { type PersonKey, personKey } from '../ledger/person-key.ts'
+import type { StoredEvent } from '../ledger/events/events-unread.ts'
+import type { NewErasure, PassedRow, PersonWrite } from '../ledger/people/people.ts'
+import { type PersonKey, personKey } from '../ledger/people/person-key.ts'
 import { partitionOfUser } from '../ledger/placement.ts'
 
 /** What is known of people in the course of a turn, and what of it is to be written. */

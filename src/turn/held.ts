@@ -1,6 +1,6 @@
 import type { Permissions } from '../../actors/permissions.ts'
-import type { DueAction } from '../ledger/lanes-due.ts'
-import type { ActionRow } from '../ledger/rows.ts'
+import type { DueAction } from '../ledger/actions/lanes-due.ts'
+import type { ActionRow } from '../ledger/actions/rows.ts'
 
 /**
  * Where a held action is: waiting for its turn to be sent, asking for leave to be sent, being sent, or sent with its

@@ -2,8 +2,8 @@ import { domainOf } from '../../actors/report.ts'
 import { rewardOf } from '../decisions/reward.ts'
 import { compilePolicy } from '../documents/policy.ts'
 import type { RuleShelf } from '../documents/rule-book.ts'
-import type { StoredEvent } from '../ledger/events-unread.ts'
-import type { NewLesson } from '../ledger/lessons.ts'
+import type { NewLesson } from '../ledger/decisions/lessons.ts'
+import type { StoredEvent } from '../ledger/events/events-unread.ts'
 import type { ToldReport } from './hear-events.ts'
 
 /** By what a domain learns whose document is gone. */

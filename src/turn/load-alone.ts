@@ -1,5 +1,5 @@
-import { personKey } from '../ledger/person-key.ts'
-import type { Suspect } from '../ledger/suspects.ts'
+import type { Suspect } from '../ledger/actions/suspects.ts'
+import { personKey } from '../ledger/people/person-key.ts'
 import type { Fence } from '../ledger/turn-transaction.ts'
 import type { OwnWork } from './disown.ts'
 import type { Engine } from './engine.ts'

@@ -1,7 +1,7 @@
 import { seenByRules, unknownPerson } from '../../actors/person.ts'
 import { FORMS, type Message, mappingData } from '../dispatch/request.ts'
 import { type Mapping, madeBody } from '../documents/mappings.ts'
-import type { RegisteredType } from '../ledger/type-registry.ts'
+import type { RegisteredType } from '../ledger/tenants/type-registry.ts'
 import type { Engine } from './engine.ts'
 import type { HeldAction } from './held.ts'
 

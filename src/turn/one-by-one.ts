@@ -1,4 +1,4 @@
-import type { Suspect } from '../ledger/suspects.ts'
+import type { Suspect } from '../ledger/actions/suspects.ts'
 import type { Result, Work } from './agenda.ts'
 import type { Engine } from './engine.ts'
 import type { HeldAction } from './held.ts'

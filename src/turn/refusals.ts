@@ -1,4 +1,4 @@
-import { personKey } from '../ledger/person-key.ts'
+import { personKey } from '../ledger/people/person-key.ts'
 import type { Held } from './held.ts'
 import type { EngineLedger } from './ports.ts'
 

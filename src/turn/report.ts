@@ -1,7 +1,7 @@
 import { isReported, type Report, ruleOf } from '../../actors/report.ts'
-import type { PassedRow } from '../ledger/people.ts'
+import type { Transition } from '../ledger/actions/transitions.ts'
+import type { PassedRow } from '../ledger/people/people.ts'
 import { partitionOfUser } from '../ledger/placement.ts'
-import type { Transition } from '../ledger/transitions.ts'
 import type { TurnMoment } from './decide-actions.ts'
 import type { Subject } from './load.ts'
 

@@ -1,6 +1,6 @@
 import { accepted } from '../../actors/action.ts'
-import type { ActionRow } from '../ledger/rows.ts'
-import type { Transition } from '../ledger/transitions.ts'
+import type { ActionRow } from '../ledger/actions/rows.ts'
+import type { Transition } from '../ledger/actions/transitions.ts'
 import type { Nudge } from '../mailbox/nudge.ts'
 import type { Work } from './agenda.ts'
 import { BEGIN_WITHIN_MS } from './decide-leave.ts'

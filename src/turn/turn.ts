@@ -1,5 +1,5 @@
 import type { Status } from '../../actors/action.ts'
-import type { Suspect } from '../ledger/suspects.ts'
+import type { Suspect } from '../ledger/actions/suspects.ts'
 import type { Fence } from '../ledger/turn-transaction.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Work } from './agenda.ts'

@@ -1,6 +1,6 @@
 import type { Timer } from '../clock.ts'
 import { Lanes } from '../dispatch/lanes.ts'
-import type { LaneSlice } from '../ledger/lanes-due.ts'
+import type { LaneSlice } from '../ledger/actions/lanes-due.ts'
 import { isBadData } from '../ledger/transaction.ts'
 import { VersionMismatch } from '../ledger/version-mismatch.ts'
 import type { Nudge } from '../mailbox/nudge.ts'

@@ -1,8 +1,8 @@
 import { watchOf } from '../decisions/watch.ts'
-import type { DeadLetter } from '../ledger/dead-letters.ts'
-import type { DueRow } from '../ledger/due.ts'
-import type { StoredEvent } from '../ledger/events-unread.ts'
-import { personKey } from '../ledger/person-key.ts'
+import type { DeadLetter } from '../ledger/actions/dead-letters.ts'
+import type { StoredEvent } from '../ledger/events/events-unread.ts'
+import type { DueRow } from '../ledger/people/due.ts'
+import { personKey } from '../ledger/people/person-key.ts'
 import {
   type Decided,
   decideActions,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Repeated } from '../clock.ts'
 import { boundOf, type Wants } from '../decisions/arming.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import {
   type ArmedTenant,
   armedFor,
@@ -9,9 +10,8 @@ import {
   isBacklog,
   readArmed,
   setArmedFor,
-} from '../ledger/armed.ts'
-import type { Ledger } from '../ledger/ledger.ts'
-import { readRulesInUse } from '../ledger/rules-in-use.ts'
+} from '../ledger/people/armed.ts'
+import { readRulesInUse } from '../ledger/rules/rules-in-use.ts'
 import type { Log } from '../log.ts'
 
 const EVERY_MS = 2_000

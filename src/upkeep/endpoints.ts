@@ -1,5 +1,5 @@
 import { Repeated } from '../clock.ts'
-import { disableFailing, warnOfFailing } from '../ledger/endpoint-health.ts'
+import { disableFailing, warnOfFailing } from '../ledger/endpoints/endpoint-health.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 

@@ -1,6 +1,6 @@
 import { Repeated } from '../clock.ts'
-import { continueErasure, openErasures } from '../ledger/erasures.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { continueErasure, openErasures } from '../ledger/people/erasures.ts'
 import type { Log } from '../log.ts'
 
 const EVERY_MS = 1_000

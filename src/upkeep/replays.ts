@@ -3,19 +3,25 @@ import type { Notice } from '../../actors/notify.ts'
 import { takeNext } from '../../actors/replay.ts'
 import { Repeated } from '../clock.ts'
 import { newId } from '../ids.ts'
-import { readHealth } from '../ledger/endpoint-health.ts'
+import { insertActions } from '../ledger/actions/insert-actions.ts'
+import { readHealth } from '../ledger/endpoints/endpoint-health.ts'
 import {
   type EndpointRegistryOptions,
   type RegisteredEndpoint,
   registeredEndpoint,
-} from '../ledger/endpoint-registry.ts'
-import { endpointForReplay } from '../ledger/endpoints.ts'
-import { insertActions } from '../ledger/insert-actions.ts'
+} from '../ledger/endpoints/endpoint-registry.ts'
+import { endpointForReplay } from '../ledger/endpoints/endpoints.ts'
+import { countPast, isSettled, readPast, usersBeingErased } from '../ledger/endpoints/past.ts'
+import { countWaiting } from '../ledger/endpoints/pull.ts'
+import {
+  advanceReplay,
+  countInLane,
+  postponeReplay,
+  type Replay,
+  takeReplay,
+} from '../ledger/endpoints/replays.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { countPast, isSettled, readPast, usersBeingErased } from '../ledger/past.ts'
 import { laneOfReplays, slicesOf } from '../ledger/placement.ts'
-import { countWaiting } from '../ledger/pull.ts'
-import { advanceReplay, countInLane, postponeReplay, type Replay, takeReplay } from '../ledger/replays.ts'
 import { inTransaction, type Transaction } from '../ledger/transaction.ts'
 import type { Log } from '../log.ts'
 import { notifications } from '../turn/tell.ts'

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Repeated } from '../clock.ts'
-import { dropMonths, type KeepMonths } from '../ledger/drop-months.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { REMOVALS, removeOld, takeRun } from '../ledger/retention.ts'
+import { dropMonths, type KeepMonths } from '../ledger/retention/drop-months.ts'
+import { REMOVALS, removeOld, takeRun } from '../ledger/retention/retention.ts'
 import type { Log } from '../log.ts'
 
 const EVERY_MS = 3_600_000

@@ -1,7 +1,12 @@
 import { Repeated } from '../clock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { stopVersion } from '../ledger/put-in-force.ts'
-import { figuresOf, type StopBand, type VersionFigures, watchedVersions } from '../ledger/watched-versions.ts'
+import { stopVersion } from '../ledger/rules/put-in-force.ts'
+import {
+  figuresOf,
+  type StopBand,
+  type VersionFigures,
+  watchedVersions,
+} from '../ledger/rules/watched-versions.ts'
 import type { Log } from '../log.ts'
 
 const EVERY_MS = 5_000

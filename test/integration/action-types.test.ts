@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createKey, findKey, listKeys, revokeKey } from '../../src/ledger/keys.ts'
+import { createKey, findKey, listKeys, revokeKey } from '../../src/ledger/tenants/keys.ts'
 import { Installation } from '../support/installation.ts'
 
 const PATH = '/api/external/action-types'

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { countBacklog } from '../../src/ledger/backlog.ts'
+import { countBacklog } from '../../src/ledger/intake/backlog.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 import { Receiver } from '../support/receiver.ts'

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import { openSession } from '../../src/ledger/session.ts'
+import { openSession } from '../../src/ledger/ownership/session.ts'
+import { register } from '../../src/ledger/ownership/workers.ts'
 import { inTurn } from '../../src/ledger/turn-transaction.ts'
-import { register } from '../../src/ledger/workers.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 

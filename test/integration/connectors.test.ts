@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
-import { createOperatorKey } from '../../src/ledger/keys.ts'
+import { createOperatorKey } from '../../src/ledger/tenants/keys.ts'
 import { Installation } from '../support/installation.ts'
 
 const basic = (user: string, password: string) =>

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import { startWeb } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
-import { createKey } from '../../src/ledger/keys.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
+import { createKey } from '../../src/ledger/tenants/keys.ts'
 import { createLog } from '../../src/log.ts'
 import { migrated, privatePostgres, testRedis } from '../support/servers.ts'
 

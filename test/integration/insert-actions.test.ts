@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { insertActions, type NewAction } from '../../src/ledger/insert-actions.ts'
+import { insertActions, type NewAction } from '../../src/ledger/actions/insert-actions.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { testDatabase } from '../support/servers.ts'
 

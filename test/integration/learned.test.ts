@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { createOperatorKey } from '../../src/ledger/keys.ts'
+import { createOperatorKey } from '../../src/ledger/tenants/keys.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 import { temporaryHome } from '../support/servers.ts'

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { createOperatorKey, listKeys, revokeKey } from '../../src/ledger/keys.ts'
+import { createOperatorKey, listKeys, revokeKey } from '../../src/ledger/tenants/keys.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 import { Receiver } from '../support/receiver.ts'

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import type { CanonicalItem, JsonObject } from '../../src/connectors/canonical.ts'
 import { newId } from '../../src/ids.ts'
-import { acceptEvents } from '../../src/ledger/accept-events.ts'
-import { eventsOf } from '../../src/ledger/canonical-events.ts'
+import { acceptEvents } from '../../src/ledger/events/accept-events.ts'
+import { eventsOf } from '../../src/ledger/events/canonical-events.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
+import { takeSuspect } from '../../src/ledger/actions/suspects.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import { openSession, type Session } from '../../src/ledger/session.ts'
-import { takeSuspect } from '../../src/ledger/suspects.ts'
-import { bury, claim, owned, register, release, retire } from '../../src/ledger/workers.ts'
+import { openSession, type Session } from '../../src/ledger/ownership/session.ts'
+import { bury, claim, owned, register, release, retire } from '../../src/ledger/ownership/workers.ts'
 import { eventually } from '../support/eventually.ts'
 import { testDatabase } from '../support/servers.ts'
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { DEADLINE_LANE, SLEEP_LANE } from '../../src/ledger/timers.ts'
+import { DEADLINE_LANE, SLEEP_LANE } from '../../src/ledger/actions/timers.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 import { Receiver } from '../support/receiver.ts'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import { KEPT, REMOVALS, removeOld, takeRun } from '../../src/ledger/retention.ts'
+import { KEPT, REMOVALS, removeOld, takeRun } from '../../src/ledger/retention/retention.ts'
 import { createLog } from '../../src/log.ts'
 import { Retention } from '../../src/upkeep/retention.ts'
 import { eventually } from '../support/eventually.ts'
@@ -104,7 +104,7 @@ describe('the removal of what is old', () => {
        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition`,
     )
     const decided = [...REMOVALS.map(({ table }) => table), ...Object.keys(KEPT)]
-    expect(decided.toSorted(), 'src/ledger/retention.ts: every table, once').to.deep.equal(
+    expect(decided.toSorted(), 'src/ledger/retention/retention.ts: every table, once').to.deep.equal(
       rows.map(({ name }) => name).toSorted(),
     )
     const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'operations.md'), 'utf8')

@@ -1,9 +1,9 @@
-import type { LaneSlice, MetSlice, SliceAsk } from '../../src/ledger/lanes-due.ts'
-import type { ActionRow } from '../../src/ledger/rows.ts'
-import { DEADLINE_LANE, SLEEP_LANE } from '../../src/ledger/timers.ts'
+import type { LaneSlice, MetSlice, SliceAsk } from '../../src/ledger/actions/lanes-due.ts'
+import type { ActionRow } from '../../src/ledger/actions/rows.ts'
+import { DEADLINE_LANE, SLEEP_LANE } from '../../src/ledger/actions/timers.ts'
 import { type Tables, type Timer, timerKey } from './tables.ts'
 
-/** How long before it is due a send is moved into its lane, as src/ledger/timers.ts has it. */
+/** How long before it is due a send is moved into its lane, as src/ledger/actions/timers.ts has it. */
 const AWAKE_MS = 10_000
 
 const laneNumbers = new Map<string, bigint>()

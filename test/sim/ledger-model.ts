@@ -1,7 +1,7 @@
 import type { Person } from '../../actors/person.ts'
-import type { ResultFact } from '../../src/ledger/facts-waiting.ts'
-import { type PersonKey, personKey } from '../../src/ledger/person-key.ts'
-import type { OwnedPartition } from '../../src/ledger/workers.ts'
+import type { ResultFact } from '../../src/ledger/actions/facts-waiting.ts'
+import type { OwnedPartition } from '../../src/ledger/ownership/workers.ts'
+import { type PersonKey, personKey } from '../../src/ledger/people/person-key.ts'
 import type { EngineLedger, OwnershipSession } from '../../src/turn/ports.ts'
 import { dueInLanes, wakeSleeping, walkLanes } from './lanes-model.ts'
 import type { Machine } from './machine.ts'
@@ -12,10 +12,10 @@ import { inTurn } from './turn-model.ts'
 
 /** A beat that waits for a lock longer than this is tried again. */
 const LOCK_TIMEOUT_MS = 2_000
-/** As src/ledger/workers.ts and src/ledger/suspects.ts have them. */
+/** As src/ledger/ownership/workers.ts and src/ledger/actions/suspects.ts have them. */
 const CRASHES_COUNT_MS = 60_000
 const SUSPECT_CRASHES = 2
-/** As src/ledger/read-people.ts has it. */
+/** As src/ledger/people/read-people.ts has it. */
 const JOINS_MAX = 32
 
 /** The ledger as one machine reaches it: the same contract as src/ledger/engine-ledger.ts, over the model of Postgres. */

@@ -1,4 +1,4 @@
-import { DEADLINE_LANE } from '../../src/ledger/timers.ts'
+import { DEADLINE_LANE } from '../../src/ledger/actions/timers.ts'
 import type { LedgerUnderTest } from '../support/ledger-under-test.ts'
 import { newAction } from '../support/postgres-under-test.ts'
 import { insertFact, ledgerModel } from './ledger-model.ts'

@@ -24,12 +24,12 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     guard: 'what a silence was told is remembered',
     engine: [patch('actors/due.ts', 'told[trigger.key] = crossing.mark', 'void told')],
-    ledger: [patch('src/ledger/people.ts', 'standing = excluded.standing, ', '')],
+    ledger: [patch('src/ledger/people/people.ts', 'standing = excluded.standing, ', '')],
   },
   {
     guard: 'who is due is looked at again',
     engine: [patch('test/sim/turn-model.ts', '  tables.due.set(dueKey(row), row)\n', '')],
-    ledger: [patch('src/ledger/people.ts', 'where due_at is not null and', 'where false and')],
+    ledger: [patch('src/ledger/people/people.ts', 'where due_at is not null and', 'where false and')],
   },
   {
     guard: 'people who are due wait behind their events',
@@ -73,7 +73,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ledger: [
       patch(
-        'src/ledger/transitions.ts',
+        'src/ledger/actions/transitions.ts',
         'and a.version = x.before\n    and a.next_at is not distinct from to_timestamp(x.next_before / 1000)',
         '',
       ),
@@ -94,7 +94,7 @@ export const MUTATIONS: readonly Mutation[] = [
     engine: [patch('test/sim/ledger-model.ts', 'if (facts.has(factKey(fact))) return false', '')],
     ledger: [
       patch(
-        'src/ledger/accept-facts.ts',
+        'src/ledger/actions/accept-facts.ts',
         "'outcome', 0, version",
         "'outcome', nextval('event_seq')::int, version",
       ),
@@ -119,7 +119,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ledger: [
       patch(
-        'src/ledger/lanes-due.ts',
+        'src/ledger/actions/lanes-due.ts',
         't.p = l.p and t.lane > l.lane',
         't.p = l.p and (t.lane, t.at) > (l.lane, l.at)',
       ),
@@ -155,7 +155,9 @@ export const MUTATIONS: readonly Mutation[] = [
         'continue',
       ),
     ],
-    ledger: [patch('src/ledger/workers.ts', 'a.next_at < now() + x.ms', 'a.next_at > now() + x.ms')],
+    ledger: [
+      patch('src/ledger/ownership/workers.ts', 'a.next_at < now() + x.ms', 'a.next_at > now() + x.ms'),
+    ],
   },
   {
     guard: 'what is told is written with what happened',
@@ -188,7 +190,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ledger: [
       patch(
-        'src/ledger/events-unread.ts',
+        'src/ledger/events/events-unread.ts',
         'xid < pg_snapshot_xmin(pg_current_snapshot()) as "isReady"',
         'true as "isReady"',
       ),
@@ -205,7 +207,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ledger: [
       patch(
-        'src/ledger/workers.ts',
+        'src/ledger/ownership/workers.ts',
         'exists (select from beat where worker = $1 and until < now())',
         'false',
       ),

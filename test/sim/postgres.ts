@@ -1,5 +1,5 @@
-import type { DueFact } from '../../src/ledger/facts-waiting.ts'
-import type { Transition } from '../../src/ledger/transitions.ts'
+import type { DueFact } from '../../src/ledger/actions/facts-waiting.ts'
+import type { Transition } from '../../src/ledger/actions/transitions.ts'
 import type { Machine, Wired } from './machine.ts'
 import { copyTables, emptyTables, type StoredAction, type Tables } from './tables.ts'
 import type { World } from './world.ts'

@@ -1,14 +1,14 @@
-import { personKey } from '../../src/ledger/person-key.ts'
-import type { Suspect, SuspectAsk } from '../../src/ledger/suspects.ts'
-import { DEADLINE_LANE } from '../../src/ledger/timers.ts'
+import type { Suspect, SuspectAsk } from '../../src/ledger/actions/suspects.ts'
+import { DEADLINE_LANE } from '../../src/ledger/actions/timers.ts'
+import { personKey } from '../../src/ledger/people/person-key.ts'
 import { byTime } from './lanes-model.ts'
 import type { Postgres, Transaction } from './postgres.ts'
 
-/** As src/ledger/suspects.ts has them. */
+/** As src/ledger/actions/suspects.ts has them. */
 export const DEATHS_COUNT_MS = 3_600_000
 const DEATHS_MAX = 2
 
-/** Writes down what a worker takes in hand next, as src/ledger/suspects.ts does. */
+/** Writes down what a worker takes in hand next, as src/ledger/actions/suspects.ts does. */
 export function takeSuspect(
   postgres: Postgres,
   { startedAt }: Transaction,

@@ -1,13 +1,13 @@
 import type { Person } from '../../actors/person.ts'
-import type { EventKind } from '../../src/ledger/accept-events.ts'
-import type { DeadLetter } from '../../src/ledger/dead-letters.ts'
-import type { NewDecision } from '../../src/ledger/decisions.ts'
-import type { DueRow } from '../../src/ledger/due.ts'
-import type { DueFact } from '../../src/ledger/facts-waiting.ts'
-import type { StoredNotice } from '../../src/ledger/notices.ts'
-import { personKey } from '../../src/ledger/person-key.ts'
-import type { ActionRow } from '../../src/ledger/rows.ts'
-import type { Step } from '../../src/ledger/transitions.ts'
+import type { DeadLetter } from '../../src/ledger/actions/dead-letters.ts'
+import type { DueFact } from '../../src/ledger/actions/facts-waiting.ts'
+import type { ActionRow } from '../../src/ledger/actions/rows.ts'
+import type { Step } from '../../src/ledger/actions/transitions.ts'
+import type { NewDecision } from '../../src/ledger/decisions/decisions.ts'
+import type { StoredNotice } from '../../src/ledger/endpoints/notices.ts'
+import type { EventKind } from '../../src/ledger/events/accept-events.ts'
+import type { DueRow } from '../../src/ledger/people/due.ts'
+import { personKey } from '../../src/ledger/people/person-key.ts'
 
 /** A row of `action`. */
 export interface StoredAction {

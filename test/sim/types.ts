@@ -1,8 +1,8 @@
 import { subscription } from '../../actors/event-types.ts'
 import { compileMapping } from '../../src/documents/mappings.ts'
 import { bookOf, compileRuleDocument, type RuleBook, type RuleShelf } from '../../src/documents/rule-book.ts'
-import type { RegisteredEndpoint } from '../../src/ledger/endpoint-registry.ts'
-import type { RegisteredType } from '../../src/ledger/type-registry.ts'
+import type { RegisteredEndpoint } from '../../src/ledger/endpoints/endpoint-registry.ts'
+import type { RegisteredType } from '../../src/ledger/tenants/type-registry.ts'
 
 export const TENANT = '00000000-0000-0000-0000-000000000001'
 export const PARTITIONS = 4

@@ -63,7 +63,7 @@ export class Web {
     this.#nudger.nudge([{ kind: 'lane', p, lane: type.lane }])
   }
 
-  /** Reports what came of an action, as acceptOutcome of src/ledger/accept-facts.ts takes it. */
+  /** Reports what came of an action, as acceptOutcome of src/ledger/actions/accept-facts.ts takes it. */
   async report(id: string, status: 'completed' | 'rejected'): Promise<void> {
     const told = await this.#commit((postgres) => {
       const row = postgres.tables.actions.get(id)?.row

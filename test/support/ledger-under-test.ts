@@ -1,5 +1,5 @@
 import type { ActionState } from '../../actors/action.ts'
-import type { Step } from '../../src/ledger/transitions.ts'
+import type { Step } from '../../src/ledger/actions/transitions.ts'
 import type { EngineLedger } from '../../src/turn/ports.ts'
 
 export interface ContractAction {

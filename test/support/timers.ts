@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { DEADLINE_LANE, SLEEP_LANE } from '../../src/ledger/timers.ts'
+import { DEADLINE_LANE, SLEEP_LANE } from '../../src/ledger/actions/timers.ts'
 
 /** The timers that are there and should not be, and those that should be there and are not: ids with what is wrong. */
 export async function wrongTimers(pool: Pool): Promise<string[]> {

@@ -2,7 +2,7 @@ import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { expect } from 'chai'
 import { followAsText } from '../../src/http/events/follow.ts'
 import { EventTail, type Watcher } from '../../src/http/events/tail.ts'
-import type { FollowedEvent, Following, Position } from '../../src/ledger/follow-events.ts'
+import type { FollowedEvent, Following, Position } from '../../src/ledger/events/follow-events.ts'
 import { createLog } from '../../src/log.ts'
 import { eventually } from '../support/eventually.ts'
 

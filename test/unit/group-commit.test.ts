@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { GroupCommit, type GroupCommitOptions } from '../../src/ledger/group-commit.ts'
+import { GroupCommit, type GroupCommitOptions } from '../../src/ledger/intake/group-commit.ts'
 import { eventually } from '../support/eventually.ts'
 
 interface Request {

@@ -112,7 +112,7 @@ describe('imports', () => {
       expect(text, file).to.not.match(
         /Date\.now|performance\.now|Math\.random|new Date\(\)|set(Timeout|Interval|Immediate)\(/,
       )
-      const values = [...text.matchAll(/^import (?!type )[^']*'\.\.\/ledger\/([^']+)'/gm)].map(
+      const values = [...text.matchAll(/^import (?!type )[^']*'\.\.\/ledger\/(?:[a-z]+\/)?([^']+)'/gm)].map(
         ([, name]) => name!,
       )
       expect(

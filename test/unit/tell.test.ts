@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import { accepted } from '../../actors/action.ts'
 import { subscription } from '../../actors/event-types.ts'
-import type { RegisteredEndpoint } from '../../src/ledger/endpoint-registry.ts'
-import type { ActionRow } from '../../src/ledger/rows.ts'
-import type { RegisteredType } from '../../src/ledger/type-registry.ts'
+import type { ActionRow } from '../../src/ledger/actions/rows.ts'
+import type { RegisteredEndpoint } from '../../src/ledger/endpoints/endpoint-registry.ts'
+import type { RegisteredType } from '../../src/ledger/tenants/type-registry.ts'
 import { type Listeners, type Telling, tellNotices, tellTransition } from '../../src/turn/tell.ts'
 import { ENDPOINTS, TYPES } from '../sim/types.ts'
 

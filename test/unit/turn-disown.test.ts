@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { systemClock } from '../../src/clock.ts'
 import { Lanes } from '../../src/dispatch/lanes.ts'
-import type { ActionRow } from '../../src/ledger/rows.ts'
+import type { ActionRow } from '../../src/ledger/actions/rows.ts'
 import { Agenda, type Result } from '../../src/turn/agenda.ts'
 import { letGo } from '../../src/turn/disown.ts'
 import type { Engine } from '../../src/turn/engine.ts'

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { ActionRow } from '../../src/ledger/rows.ts'
+import type { ActionRow } from '../../src/ledger/actions/rows.ts'
 import type { OwnWork } from '../../src/turn/disown.ts'
 import type { Engine } from '../../src/turn/engine.ts'
 import { Held } from '../../src/turn/held.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { systemClock } from '../../src/clock.ts'
-import type { OwnedPartition } from '../../src/ledger/workers.ts'
+import type { OwnedPartition } from '../../src/ledger/ownership/workers.ts'
 import { createLog } from '../../src/log.ts'
 import { Ownership } from '../../src/turn/ownership.ts'
 import type { OwnershipSession } from '../../src/turn/ports.ts'

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { isSignedBySegment } from '../../connectors/segment-signature.ts'
 import { VolleyError } from '../../errors.ts'
-import { changeSegmentSecret, readSegmentSecret } from '../../ledger/segment-secret.ts'
+import { changeSegmentSecret, readSegmentSecret } from '../../ledger/tenants/segment-secret.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { type LearnedPart, learnedOf } from '../../decisions/learned.ts'
-import { readLessons } from '../../ledger/lessons.ts'
+import { readLessons } from '../../ledger/decisions/lessons.ts'
 import { route } from '../route.ts'
 import { Nullable } from '../sending-terms.ts'
 import { documentOf } from './document-of.ts'

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { type Estimate, type Group, type Lift, liftOf } from '../../decisions/lift.ts'
 import { durationMs } from '../../duration.ts'
-import { type LiftGroup, readLift } from '../../ledger/lift.ts'
+import { type LiftGroup, readLift } from '../../ledger/decisions/lift.ts'
 import { TimeInput } from '../external/new-action.ts'
 import { route } from '../route.ts'
 import { Duration, Nullable } from '../sending-terms.ts'

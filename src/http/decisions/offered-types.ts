@@ -1,5 +1,5 @@
 import type { RuleDocument } from '../../documents/rule-book.ts'
-import type { RegisteredType, TypeRegistry } from '../../ledger/type-registry.ts'
+import type { RegisteredType, TypeRegistry } from '../../ledger/tenants/type-registry.ts'
 
 export interface OfferedTypesOptions {
   registry: Pick<TypeRegistry, 'byNames'>

@@ -1,7 +1,7 @@
 import type { Report as ActorReport } from '../../../actors/report.ts'
 import { newId } from '../../ids.ts'
-import type { ReadDecision } from '../../ledger/decisions.ts'
-import type { PassedRow } from '../../ledger/people.ts'
+import type { ReadDecision } from '../../ledger/decisions/decisions.ts'
+import type { PassedRow } from '../../ledger/people/people.ts'
 import { partitionOfUser } from '../../ledger/placement.ts'
 
 /** What a client did of what it was recommended. */

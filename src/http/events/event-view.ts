@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { type EventFilter, type ListedEvent, SHOWN } from '../../ledger/list-events.ts'
+import { type EventFilter, type ListedEvent, SHOWN } from '../../ledger/events/list-events.ts'
 
 const Kind = Type.Enum([...SHOWN])
 

@@ -5,8 +5,8 @@ import {
   followEvents,
   type Position,
   presentPosition,
-} from '../../ledger/follow-events.ts'
-import type { EventFilter } from '../../ledger/list-events.ts'
+} from '../../ledger/events/follow-events.ts'
+import type { EventFilter } from '../../ledger/events/list-events.ts'
 import { partitionsOfTenant } from '../../ledger/placement.ts'
 import type { WebDeps } from '../deps.ts'
 import { isAsked, viewEvent } from './event-view.ts'

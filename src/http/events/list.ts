@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
-import { listEvents } from '../../ledger/list-events.ts'
+import { listEvents } from '../../ledger/events/list-events.ts'
 import { instantMs } from '../external/instant.ts'
 import { TimeInput } from '../external/new-action.ts'
 import { route } from '../route.ts'

@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { VolleyError } from '../../errors.ts'
-import type { Position } from '../../ledger/follow-events.ts'
+import type { Position } from '../../ledger/events/follow-events.ts'
 import { route } from '../route.ts'
 import { FILTERS, filterOf } from './event-view.ts'
 import { followAsText } from './follow.ts'

@@ -1,5 +1,5 @@
 import { VolleyError } from '../../errors.ts'
-import type { FollowedEvent, Following, Position } from '../../ledger/follow-events.ts'
+import type { FollowedEvent, Following, Position } from '../../ledger/events/follow-events.ts'
 import type { Log } from '../../log.ts'
 
 const EVENTS_A_READ = 1_000

@@ -1,4 +1,4 @@
-import type { EventOrigin, NewEvent } from '../../ledger/accept-events.ts'
+import type { EventOrigin, NewEvent } from '../../ledger/events/accept-events.ts'
 import type { Nudge } from '../../mailbox/nudge.ts'
 import type { WebDeps } from '../deps.ts'
 

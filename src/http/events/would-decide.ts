@@ -5,9 +5,9 @@ import { decideOccasion } from '../../../actors/tenant.ts'
 import { scoresOf } from '../../decisions/scores.ts'
 import { randomFrom } from '../../decisions/share.ts'
 import { newId } from '../../ids.ts'
-import type { NewEvent } from '../../ledger/accept-events.ts'
-import { loadPeople } from '../../ledger/people.ts'
-import { personKey } from '../../ledger/person-key.ts'
+import type { NewEvent } from '../../ledger/events/accept-events.ts'
+import { loadPeople } from '../../ledger/people/people.ts'
+import { personKey } from '../../ledger/people/person-key.ts'
 import type { WebDeps } from '../deps.ts'
 
 /** To ask rules costs time, and an answer is read by a person. */

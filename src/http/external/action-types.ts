@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { compileParametersSchema } from '../../documents/parameters-schema.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
+import type { ActionType } from '../../ledger/entities/action-types.ts'
 import {
   type ActionTypeFields,
   changeActionType,
@@ -8,9 +9,8 @@ import {
   findActionType,
   listActionTypes,
   rotateSecret,
-} from '../../ledger/action-types.ts'
-import type { ActionType } from '../../ledger/entities/action-types.ts'
-import { DEFAULT_DELAYS, DEFAULT_EXPIRES_AFTER, DEFAULT_TIMEOUT } from '../../ledger/type-registry.ts'
+} from '../../ledger/tenants/action-types.ts'
+import { DEFAULT_DELAYS, DEFAULT_EXPIRES_AFTER, DEFAULT_TIMEOUT } from '../../ledger/tenants/type-registry.ts'
 import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 import {

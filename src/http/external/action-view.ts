@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { OUTCOME_STATUSES, STATUSES } from '../../../actors/action.ts'
-import type { ReadAction, ReadStep } from '../../ledger/read-actions.ts'
+import type { ReadAction, ReadStep } from '../../ledger/actions/read-actions.ts'
 
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Time = Type.String({ description: 'ISO 8601, UTC', examples: ['2026-04-26T10:30:00.000Z'] })

@@ -9,9 +9,9 @@ import {
   fateOfRequest,
   type Report,
   type Request,
-} from '../../ledger/accept-facts.ts'
-import { type ReadAction, readAction } from '../../ledger/read-actions.ts'
-import { isErasedUser } from '../../ledger/redact.ts'
+} from '../../ledger/actions/accept-facts.ts'
+import { type ReadAction, readAction } from '../../ledger/actions/read-actions.ts'
+import { isErasedUser } from '../../ledger/people/redact.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 import { ActionSchema, viewAction } from './action-view.ts'

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import type { NewEvent } from '../../ledger/accept-events.ts'
+import type { NewEvent } from '../../ledger/events/accept-events.ts'
 import { partitionOfUser } from '../../ledger/placement.ts'
 import type { Caller } from '../deps.ts'
 import { takeEvents } from '../events/take.ts'

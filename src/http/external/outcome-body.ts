@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import Type, { type Static } from 'typebox'
 import { OUTCOME_STATUSES } from '../../../actors/action.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
-import type { Report } from '../../ledger/accept-facts.ts'
+import type { Report } from '../../ledger/actions/accept-facts.ts'
 
 const RESULT_BYTES = 64 * 1024
 

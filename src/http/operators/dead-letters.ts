@@ -6,7 +6,7 @@ import {
   listLetters,
   readLetter,
   retryLetter,
-} from '../../ledger/resolve-letters.ts'
+} from '../../ledger/actions/resolve-letters.ts'
 import type { Operator } from '../deps.ts'
 import { route } from '../route.ts'
 

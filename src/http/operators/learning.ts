@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
-import { changePartnership, type Partnership, readPartnership } from '../../ledger/partners.ts'
+import { changePartnership, type Partnership, readPartnership } from '../../ledger/decisions/partners.ts'
 import { route } from '../route.ts'
 import { Nullable } from '../sending-terms.ts'
 

@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { VolleyError } from '../../errors.ts'
-import { changePlan } from '../../ledger/endpoints.ts'
+import { changePlan } from '../../ledger/endpoints/endpoints.ts'
 import { route } from '../route.ts'
 import { Nullable, refuse } from '../sending-terms.ts'
 

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { VolleyError } from '../../errors.ts'
-import { countBacklog } from '../../ledger/backlog.ts'
+import { countBacklog } from '../../ledger/intake/backlog.ts'
 import {
   changeBacklogMax,
   changeSending,
@@ -8,7 +8,7 @@ import {
   readSending,
   SENDING,
   type SendingState,
-} from '../../ledger/sending.ts'
+} from '../../ledger/tenants/sending.ts'
 import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 import { SendingBody, SendingView, viewSending } from '../sending.ts'

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { didYouMean } from '../../documents/nearest.ts'
 import { isOwnKind, OWN_KINDS } from '../../documents/shelf.ts'
 import { VolleyError } from '../../errors.ts'
-import { type DocumentKey, type DocumentVersion, listVersions } from '../../ledger/rule-documents.ts'
+import { type DocumentKey, type DocumentVersion, listVersions } from '../../ledger/rules/rule-documents.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 
 export const Params = Type.Object({ kind: Type.String(), name: Type.String() })

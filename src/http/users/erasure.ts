@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { VolleyError } from '../../errors.ts'
 import { isId, newId } from '../../ids.ts'
-import { type ReadErasure, readErasure } from '../../ledger/erasures.ts'
+import { type ReadErasure, readErasure } from '../../ledger/people/erasures.ts'
 import { UserId } from '../external/new-action.ts'
 import { route } from '../route.ts'
 import { isHeard, rowAbout, tell } from './tell.ts'

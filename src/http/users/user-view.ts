@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { type Activity, daysSince, ratePerDay } from '../../../actors/activity.ts'
 import type { Named, Permissions } from '../../../actors/permissions.ts'
-import type { ReadPerson } from '../../ledger/read-people.ts'
+import type { ReadPerson } from '../../ledger/people/read-people.ts'
 
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 export const Time = Type.String({ description: 'ISO 8601, UTC', examples: ['2026-04-26T10:30:00.000Z'] })

@@ -8,7 +8,7 @@ import {
   recentActions,
   recentDecisions,
   recentEvents,
-} from '../../ledger/read-people.ts'
+} from '../../ledger/people/read-people.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { ActionSchema, viewAction } from '../external/action-view.ts'
 import { UserId } from '../external/new-action.ts'

@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
-import { listPeople } from '../../ledger/read-people.ts'
+import { listPeople } from '../../ledger/people/read-people.ts'
 import { instantMs } from '../external/instant.ts'
 import { TimeInput } from '../external/new-action.ts'
 import { route } from '../route.ts'

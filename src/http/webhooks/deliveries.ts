@@ -2,16 +2,16 @@ import Type from 'typebox'
 import { STATUSES } from '../../../actors/action.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
-import { acceptRequest } from '../../ledger/accept-facts.ts'
+import { acceptRequest } from '../../ledger/actions/accept-facts.ts'
 import {
   type Delivery,
   listDeliveries,
   readDelivery,
   recoverDeliveries,
   repeatDelivery,
-} from '../../ledger/endpoint-deliveries.ts'
-import type { RegisteredEndpoint } from '../../ledger/endpoint-registry.ts'
-import { isErasedUser } from '../../ledger/redact.ts'
+} from '../../ledger/endpoints/endpoint-deliveries.ts'
+import type { RegisteredEndpoint } from '../../ledger/endpoints/endpoint-registry.ts'
+import { isErasedUser } from '../../ledger/people/redact.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { instantMs } from '../external/instant.ts'
 import { TimeInput } from '../external/new-action.ts'

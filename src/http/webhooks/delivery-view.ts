@@ -1,9 +1,9 @@
 import Type, { type Static } from 'typebox'
 import { STATUSES } from '../../../actors/action.ts'
 import { unpacked } from '../../dispatch/request.ts'
-import type { Delivery, DeliveryAttempt } from '../../ledger/endpoint-deliveries.ts'
-import type { RegisteredEndpoint } from '../../ledger/endpoint-registry.ts'
-import { isErasedUser } from '../../ledger/redact.ts'
+import type { Delivery, DeliveryAttempt } from '../../ledger/endpoints/endpoint-deliveries.ts'
+import type { RegisteredEndpoint } from '../../ledger/endpoints/endpoint-registry.ts'
+import { isErasedUser } from '../../ledger/people/redact.ts'
 import { Nullable } from '../sending-terms.ts'
 
 const Time = Type.String({ description: 'ISO 8601, UTC' })

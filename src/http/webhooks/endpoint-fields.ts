@@ -3,7 +3,7 @@ import { EVENT_TYPES, GROUPS_TO_COME, isSubscribable } from '../../../actors/eve
 import { compileFilter } from '../../documents/endpoint-filter.ts'
 import { compileEndpointMapping } from '../../documents/endpoint-mapping.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
-import type { EndpointFields } from '../../ledger/endpoints.ts'
+import type { EndpointFields } from '../../ledger/endpoints/endpoints.ts'
 import type { WebDeps } from '../deps.ts'
 import {
   checkSendingTerms,

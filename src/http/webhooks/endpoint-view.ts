@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
-import type { EndpointRow } from '../../ledger/endpoints.ts'
-import { DEFAULT_DELAYS, DEFAULT_EXPIRES_AFTER, DEFAULT_TIMEOUT } from '../../ledger/type-registry.ts'
+import type { EndpointRow } from '../../ledger/endpoints/endpoints.ts'
+import { DEFAULT_DELAYS, DEFAULT_EXPIRES_AFTER, DEFAULT_TIMEOUT } from '../../ledger/tenants/type-registry.ts'
 import { Nullable } from '../sending-terms.ts'
 
 const Time = Type.String({ description: 'ISO 8601, UTC' })

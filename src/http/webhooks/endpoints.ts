@@ -1,8 +1,8 @@
 import Type from 'typebox'
 import type { Plan } from '../../documents/plans.ts'
 import { durationMs } from '../../duration.ts'
-import { countLost } from '../../ledger/endpoint-deliveries.ts'
-import { type EndpointHealth, readHealth } from '../../ledger/endpoint-health.ts'
+import { countLost } from '../../ledger/endpoints/endpoint-deliveries.ts'
+import { type EndpointHealth, readHealth } from '../../ledger/endpoints/endpoint-health.ts'
 import {
   changeEndpoint,
   createEndpoint,
@@ -12,8 +12,8 @@ import {
   listEndpoints,
   planOf,
   rotateEndpointSecret,
-} from '../../ledger/endpoints.ts'
-import { DEFAULT_EXPIRES_AFTER } from '../../ledger/type-registry.ts'
+} from '../../ledger/endpoints/endpoints.ts'
+import { DEFAULT_EXPIRES_AFTER } from '../../ledger/tenants/type-registry.ts'
 import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 import { Duration, Nullable, refuse, within } from '../sending-terms.ts'

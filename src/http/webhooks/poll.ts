@@ -4,8 +4,8 @@ import { unpacked } from '../../dispatch/request.ts'
 import { durationMs } from '../../duration.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
-import type { RegisteredEndpoint } from '../../ledger/endpoint-registry.ts'
-import { findEndpoint } from '../../ledger/endpoints.ts'
+import type { RegisteredEndpoint } from '../../ledger/endpoints/endpoint-registry.ts'
+import { findEndpoint } from '../../ledger/endpoints/endpoints.ts'
 import {
   acknowledge,
   keepPage,
@@ -13,7 +13,7 @@ import {
   readPage,
   readWaiting,
   type Waiting,
-} from '../../ledger/pull.ts'
+} from '../../ledger/endpoints/pull.ts'
 import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 import { Duration, Nullable, within } from '../sending-terms.ts'

@@ -1,7 +1,7 @@
 import { compileFilter } from '../../documents/endpoint-filter.ts'
 import { compileEndpointMapping } from '../../documents/endpoint-mapping.ts'
-import { type RegisteredEndpoint, registeredEndpoint } from '../../ledger/endpoint-registry.ts'
-import { type EndpointRow, findEndpoint } from '../../ledger/endpoints.ts'
+import { type RegisteredEndpoint, registeredEndpoint } from '../../ledger/endpoints/endpoint-registry.ts'
+import { type EndpointRow, findEndpoint } from '../../ledger/endpoints/endpoints.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 
 /** An endpoint as workers use it; throws `not_found`. */

@@ -1,8 +1,14 @@
 import Type, { type Static } from 'typebox'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
-import { findEndpoint } from '../../ledger/endpoints.ts'
-import { cancelReplay, createReplay, listReplays, type Replay, readReplay } from '../../ledger/replays.ts'
+import { findEndpoint } from '../../ledger/endpoints/endpoints.ts'
+import {
+  cancelReplay,
+  createReplay,
+  listReplays,
+  type Replay,
+  readReplay,
+} from '../../ledger/endpoints/replays.ts'
 import type { Caller, WebDeps } from '../deps.ts'
 import { instantMs } from '../external/instant.ts'
 import { TimeInput } from '../external/new-action.ts'

@@ -1,0 +1,101 @@
+import type { Pool } from 'pg'
+import { newId } from '../../ids.ts'
+import { waiterFor } from '../actions/timers.ts'
+import { isErased } from '../people/redact.ts'
+import { laneOfEndpoint, laneOfReplays, slicesOf } from '../placement.ts'
+
+/** What an endpoint is still to be told, as whoever pulls it gets it. */
+export interface Waiting {
+  id: string
+  /** JSON text: what is sent, packed. */
+  parameters: string
+}
+
+export interface PulledEndpoint {
+  id: string
+  tenant: string
+}
+
+// An acknowledgement that its owner has not read yet, or that waits for a POST to come back.
+const UNACKNOWLEDGED = `not exists (select from fact f where f.action_id = t.id and f.kind = 'pulled' and not f.applied)`
+
+// Everything that waits has a timer: in a lane of its endpoint, or apart from the lanes under its endpoint's name. What was told
+// and is over is not met at all, however much of it there is.
+const WAITING = `
+with own as (
+  (select t.id from timer t where t.sleeper = ${waiterFor('$1::text')} and ${UNACKNOWLEDGED} order by t.id limit $4)
+  union
+  select x.id from unnest($2::smallint[], $3::bigint[]) l(p, lane), lateral (
+    select t.id from timer t where t.p = l.p and t.lane = l.lane and ${UNACKNOWLEDGED} order by t.at, t.id limit $4) x
+)
+select a.id, a.parameters::text as parameters from (select id from own order by id limit $4) own join action a using (id)
+where a.type = $1 and not ${isErased('a.user_id')} order by a.id`
+
+/** What waits for an endpoint, the oldest first, at most `limit`. */
+export async function readWaiting(
+  pool: Pool,
+  { id, tenant }: PulledEndpoint,
+  partitions: number,
+  limit: number,
+): Promise<Waiting[]> {
+  const slices = [laneOfEndpoint(tenant, id), laneOfReplays(tenant, id)].flatMap((lane) =>
+    [...new Set(slicesOf(lane, partitions, false))].map((p) => ({ p, lane })),
+  )
+  const { rows } = await pool.query<Waiting>({
+    name: 'pull-waiting',
+    text: WAITING,
+    values: [id, slices.map(({ p }) => p), slices.map(({ lane }) => lane), limit],
+  })
+  return rows
+}
+
+/** Keeps what is about to be given, so that it can be acknowledged together; gives the name under which it is. */
+export async function keepPage(pool: Pool, endpoint: string, ids: readonly string[]): Promise<string> {
+  const page = newId('wp')
+  await pool.query({
+    name: 'pull-keep',
+    text: 'insert into pull_page (id, endpoint, ids) values ($1, $2, $3)',
+    values: [page, endpoint, JSON.stringify(ids)],
+  })
+  return page
+}
+
+/** What was given under this name; null where nothing was, or it is forgotten. */
+export async function readPage(pool: Pool, endpoint: string, page: string): Promise<string[] | null> {
+  const { rows } = await pool.query<{ ids: string[] }>({
+    name: 'pull-page',
+    text: 'select ids from pull_page where id = $1 and endpoint = $2',
+    values: [page, endpoint],
+  })
+  return rows[0]?.ids ?? null
+}
+
+/**
+ * Commits that an endpoint has these notifications, as facts for their owners; gives the partition of each that was still
+ * to be sent. What it does not have to be told any more, or never had, changes nothing.
+ */
+export async function acknowledge(pool: Pool, endpoint: string, ids: readonly string[]): Promise<number[]> {
+  if (ids.length === 0) return []
+  const { rows } = await pool.query<{ p: number }>({
+    name: 'pull-acknowledge',
+    text: `insert into fact (p, action_id, kind, n, seen_version)
+           select p, id, 'pulled', version, version from action
+           where id = any($2::text[]) and type = $1 and status in ('pending', 'retrying')
+           on conflict (action_id, kind, n) do nothing returning p`,
+    values: [endpoint, ids],
+  })
+  return rows.map(({ p }) => p)
+}
+
+/** How much waits to be pulled, counted up to `limit`. */
+export async function countWaiting(
+  client: Pick<Pool, 'query'>,
+  endpoint: string,
+  limit: number,
+): Promise<number> {
+  const { rows } = await client.query<{ n: number }>(
+    `select count(*)::int as n from (select from timer where sleeper = ${waiterFor('$1::text')} limit $2) t`,
+    [endpoint, limit],
+  )
+  return rows[0]!.n
+}
