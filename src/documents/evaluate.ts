@@ -1,6 +1,6 @@
 import { VolleyError } from '../errors.ts'
 import { type Logic, produce, step } from './budget.ts'
-import { LAZY_OPERATORS, type LazyOperator, lazyOperators } from './lazy-operators.ts'
+import { LAZY_OPERATORS, type LazyOperator, lazyOperators, literalVar } from './lazy-operators.ts'
 import { LIBRARY_OPERATORS, type LibraryOperator, libraryOperator } from './library-operators.ts'
 import { didYouMean, quoted } from './nearest.ts'
 import { misuseOf, type OwnOperatorName, ownOperator, ownOperators } from './own-operators.ts'
@@ -69,6 +69,7 @@ export function compileLogic(node: unknown, path: string, depth = 0, size = full
   if (operator === '*' && args.length === 0) refuse(here, 'must be given at least one argument')
   if (!(LAZY_OPERATORS as readonly string[]).includes(operator))
     return libraryOperator(operator as LibraryOperator, compiled)
+  if (operator === 'var' && typeof args[0] === 'string') return literalVar(args[0], compiled[1])
   const run = lazyOperators[operator as LazyOperator](compiled)
   return (data, budget) => {
     step(budget)

@@ -1,7 +1,7 @@
 import { type Budget, type Logic, lengthOf, produce, step } from './budget.ts'
 import { coerced, numberOf } from './coerce.ts'
 import { truthy } from './library-operators.ts'
-import { read } from './read.ts'
+import { follow, read } from './read.ts'
 
 /** Evaluate their arguments themselves: those that look into the data, choose, or go through a list. */
 export const LAZY_OPERATORS = [
@@ -101,6 +101,19 @@ function overList(run: (items: readonly unknown[], each: (item: unknown) => unkn
 function itemsOf(list: Logic | undefined, data: unknown, budget: Budget): unknown[] {
   const value = list?.(data, budget)
   return Array.isArray(value) ? value : []
+}
+
+/** `var` with a path that stands in the document: what is known of the path is found out once. */
+export function literalVar(path: string, otherwise: Logic | undefined): Logic {
+  const length = lengthOf(path)
+  const steps = path === '' ? [] : path.split('.')
+  return (data, budget) => {
+    // One for the operator's argument, as where the path is computed.
+    step(budget)
+    step(budget, length)
+    const found = follow(data, steps)
+    return found === undefined || found === null ? (otherwise?.(data, budget) ?? null) : found
+  }
 }
 
 function missing(names: readonly unknown[], data: unknown, budget: Budget): unknown[] {

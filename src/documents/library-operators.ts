@@ -56,7 +56,8 @@ const DIRECT: {
     '<=': (a, b) => a <= b,
     '%': (a, b) => a % b,
     '/': (a, b) => a / b,
-    in: (a, b: readonly unknown[]) => b.indexOf(a) !== -1,
+    // Nothing is in an empty text, as the library has it, not even another one.
+    in: (a, b: readonly unknown[]) => b.length > 0 && b.indexOf(a) !== -1,
   },
 }
 
@@ -64,14 +65,41 @@ const DIRECT: {
 export function libraryOperator(operator: LibraryOperator, args: readonly Logic[]): Logic {
   const unary = args.length === 1 ? DIRECT[1][operator] : undefined
   const binary = args.length === 2 ? DIRECT[2][operator] : undefined
+  const byLibrary = generally(operator, args, { unary, binary })
+  if (binary === undefined) return byLibrary
+  const [one, other] = args as readonly [Logic, Logic]
+  const isSearch = operator === 'in'
+  // Nearly every condition compares two plain values, hundreds of times a decision: nothing is made for them.
+  return (data, budget) => {
+    step(budget)
+    const a = one(data, budget)
+    step(budget)
+    const b = other(data, budget)
+    if (!isPlain(a) || (isSearch ? !Array.isArray(b) : !isPlain(b))) return byLibrary(data, budget, [a, b])
+    step(budget, lengthOf(a) + lengthOf(b))
+    return binary((a ?? null) as never, (b ?? null) as never)
+  }
+}
+
+/** Neither a list nor an object: as it is. */
+const isPlain = (value: unknown): boolean => typeof value !== 'object' || value === null
+
+/** For arguments of any kind; `known` where they are evaluated, and charged for, already. */
+function generally(
+  operator: LibraryOperator,
+  args: readonly Logic[],
+  { unary, binary }: { unary: Unary | undefined; binary: Binary | undefined },
+): (data: unknown, budget: Budget, known?: unknown[]) => unknown {
   // The arguments go in as data, never as logic, so a text of an event that looks like a rule stays a text.
   const call = { [operator]: args.map((_, index) => ({ var: String(index) })) }
-  return (data, budget) => {
+  return (data, budget, known) => {
     // The library looks up each argument as if it were a fact.
-    const values = args.map((arg) => {
-      step(budget)
-      return arg(data, budget)
-    })
+    const values =
+      known ??
+      args.map((arg) => {
+        step(budget)
+        return arg(data, budget)
+      })
     step(
       budget,
       values.reduce<number>((sum, value) => sum + lengthOf(value), 0),

@@ -1,8 +1,13 @@
 /** What stands at a dotted path, by own properties only; undefined where nothing does. An empty path is all of it. */
 export function read(data: unknown, path: unknown): unknown {
   if (path === '' || path === null || path === undefined) return data
+  return follow(data, stepsOf(String(path)))
+}
+
+/** The same for a path that is cut into its steps already. */
+export function follow(data: unknown, steps: readonly string[]): unknown {
   let value = data
-  for (const name of stepsOf(String(path))) {
+  for (const name of steps) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
     value = (value as Record<string, unknown>)[name]
   }
