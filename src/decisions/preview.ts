@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { countedBudgets } from '../documents/evaluate.ts'
 import type { Rule } from '../documents/rule-book.ts'
 import { type Candidate, type DecidingData, decide } from './decide.ts'
+import { type Reach, tally } from './reach.ts'
 
 /** An event as rules would see it, and whom it is about. */
 export interface PreviewEvent {
@@ -9,18 +10,6 @@ export interface PreviewEvent {
   type: string
   userId: string
   data: DecidingData
-}
-
-/** What rules of one domain would do with a number of events. */
-export interface Reach {
-  decisions: number
-  users: number
-  /** Decisions of each rule that won one. */
-  byRule: Record<string, number>
-  /** Decisions of each action. */
-  byAction: Record<string, number>
-  /** Rules that failed over at least one event, each with its first error. */
-  failed: Record<string, string>
 }
 
 /** One event about which the two disagree. */
@@ -51,7 +40,7 @@ const EXAMPLES_MAX = 20
 
 /** What two versions of the rules of a domain say of the same events, each asked as of its own time; nothing is sent. */
 export function preview(events: readonly PreviewEvent[], before: RulesFor, after: RulesFor): Preview {
-  const [was, becomes] = [tally(before), tally(after)]
+  const [was, becomes] = [asking(before), asking(after)]
   const examples: Disagreement[] = []
   const count = { gained: 0, lost: 0, changed: 0 }
   let asked = 0
@@ -77,35 +66,16 @@ function difference(old: Candidate | null, next: Candidate | null): 'gained' | '
 }
 
 /** Asks the rules of one version, and keeps count. */
-function tally(rulesFor: RulesFor) {
-  const users = new Set<string>()
-  const [byRule, byAction, failed] = [
-    new Map<string, number>(),
-    new Map<string, number>(),
-    new Map<string, string>(),
-  ]
+function asking(rulesFor: RulesFor) {
   const budgets = countedBudgets()
-  let decisions = 0
-  const oneMore = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1)
+  const counts = tally()
   return {
     steps: budgets.taken,
     ask({ type, userId, data }: PreviewEvent): Candidate | null {
-      const { recommendation, considered } = decide(rulesFor(type, userId), data, null, budgets.next)
-      for (const { rule, error } of considered)
-        if (error !== undefined && !failed.has(rule)) failed.set(rule, error)
-      if (recommendation === null) return null
-      decisions += 1
-      users.add(userId)
-      oneMore(byRule, recommendation.rule)
-      oneMore(byAction, recommendation.action)
-      return recommendation
+      const decided = decide(rulesFor(type, userId), data, null, budgets.next)
+      counts.count(userId, decided)
+      return decided.recommendation
     },
-    reach: (): Reach => ({
-      decisions,
-      users: users.size,
-      byRule: Object.fromEntries(byRule),
-      byAction: Object.fromEntries(byAction),
-      failed: Object.fromEntries(failed),
-    }),
+    reach: counts.reach,
   }
 }

@@ -53,7 +53,7 @@ describe('POST /api/rules/preview', () => {
   it('says whom a document would have reached, at what cost, and what differs from the rules in force', async () => {
     const { status, body } = await previewed({ document: { domain: 'loyalty', rules: [rule()] } })
     expect(status).to.equal(200)
-    expect(body).to.include({ events: 5, is_complete: true, gained: 2, lost: 0, changed: 1 })
+    expect(body).to.include({ events: 5, is_complete: true, gained: 2, lost: 0, changed: 1, people: null })
     expect(body.in_force).to.deep.include({ decisions: 1, users: 1, by_rule: { 'win-back-a-cart': 1 } })
     expect(body.previewed).to.deep.equal({
       decisions: 3,
@@ -61,6 +61,7 @@ describe('POST /api/rules/preview', () => {
       by_rule: { generous: 3 },
       by_action: { grant_points: 3 },
       estimated_cost_usd: 0.75,
+      by_triggers: { decisions: 0, at_once: 0, estimated_cost_usd: 0 },
       failed: {},
     })
     const [first] = body.examples.filter(({ user_id }: any) => user_id === 'u1')

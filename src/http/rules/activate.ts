@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { compiledRules } from '../../decisions/check-own.ts'
 import { isInShare } from '../../documents/rollout.ts'
-import { bookOf, type WrittenRules } from '../../documents/rule-book.ts'
+import type { WrittenRules } from '../../documents/rule-book.ts'
 import { VolleyError } from '../../errors.ts'
 import { planOf } from '../../ledger/endpoints/endpoints.ts'
 import { approve, putInForce, takeOutOfForce } from '../../ledger/rules/put-in-force.ts'
@@ -11,6 +11,7 @@ import { route } from '../route.ts'
 import { Nullable, refuse } from '../sending-terms.ts'
 import { keyOf, notFound, Params, pick, VersionNumber, versionsOf } from './document-key.ts'
 import { compareReach, costOver, ReachComparison } from './reach.ts'
+import { asInForce, forThose, inForce } from './versions-compared.ts'
 
 /** Over which what a version costs is estimated, for whoever has to approve it. */
 const DAYS = 7
@@ -168,16 +169,10 @@ async function reachOf(
   if (compiled === null) throw notChecked(key, version)
   const rules = deps.rules.latest()
   await rules.ready([tenant])
-  const book = bookOf([compiled])
   // Nothing is different for those who are not in the share.
   const isReached = (user: string) => share === 1 || isInShare({ tenant, kind, name, user }, share)
-  const rulesNow = (type: string, user: string) =>
-    rules
-      .forUser(tenant, user)
-      .forEvent(type)
-      .filter(({ domain }) => domain === name)
-  const now = (type: string, user: string) => (isReached(user) ? rulesNow(type, user) : [])
-  const next = (type: string, user: string) => (isReached(user) ? book.forEvent(type) : [])
+  const now = forThose(inForce(rules, tenant, name), isReached)
+  const next = forThose(asInForce(compiled), isReached)
   return compareReach(deps, tenant, { days, limit: EVENTS_MAX, now, next })
 }
 

@@ -1,17 +1,17 @@
 import Type from 'typebox'
 import { compiledRules } from '../../decisions/check-own.ts'
-import { bookOf } from '../../documents/rule-book.ts'
 import { VolleyError } from '../../errors.ts'
 import { route } from '../route.ts'
 import { compareReach, ReachComparison } from './reach.ts'
+import { asInForce, inForce } from './versions-compared.ts'
 
 /** Whom a document of rules would reach, before it is kept. */
 export const postPreview = route({
   method: 'POST',
   path: '/api/rules/preview',
-  summary: 'What a document of rules would have done with the events of the last days',
+  summary: 'What a document of rules would have done in the last days',
   description:
-    'Live events, the newest first, until `limit`. Users are taken as they are known now, as of the time of the event. Nothing is kept and nothing is sent.',
+    'Live events, the newest first, until `limit`. Users are taken as they are known now, as of the time of the event. What triggers would have asked in the same days is estimated from up to 1,000 people. Nothing is kept and nothing is sent.',
   auth: 'key',
   body: Type.Object({
     document: Type.Record(Type.String(), Type.Unknown(), { description: 'As in rules/recommendations/.' }),
@@ -26,17 +26,8 @@ export const postPreview = route({
     if (compiled === null) throw new VolleyError('rule_invalid', undefined, { details: mistakes })
     const rules = deps.rules.latest()
     await rules.ready([tenant])
-    const book = bookOf([compiled])
-    const body = await compareReach(deps, tenant, {
-      days,
-      limit,
-      now: (type, user) =>
-        rules
-          .forUser(tenant, user)
-          .forEvent(type)
-          .filter(({ domain }) => domain === name),
-      next: (type) => book.forEvent(type),
-    })
+    const now = inForce(rules, tenant, name)
+    const body = await compareReach(deps, tenant, { days, limit, now, next: asInForce(compiled) })
     return { status: 200, body }
   },
 })

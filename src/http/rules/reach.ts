@@ -1,12 +1,16 @@
 import Type, { type Static } from 'typebox'
 import { type Person, seenByRules, unknownPerson } from '../../../actors/person.ts'
-import { type PreviewEvent, preview, type Reach, type RulesFor } from '../../decisions/preview.ts'
+import { type PreviewEvent, preview } from '../../decisions/preview.ts'
+import type { TriggerReach } from '../../decisions/preview-triggers.ts'
+import { type Reach, scaled, withScaled } from '../../decisions/reach.ts'
 import { scoresOf } from '../../decisions/scores.ts'
 import { estimatedCosts } from '../../ledger/decisions/estimated-costs.ts'
 import { type ListedEvent, listEvents } from '../../ledger/events/list-events.ts'
 import { loadPeople } from '../../ledger/people/people.ts'
 import { personKey } from '../../ledger/people/person-key.ts'
 import type { WebDeps } from '../deps.ts'
+import { compareTriggers, type TriggersCompared } from './reach-of-triggers.ts'
+import type { ComparedVersion } from './versions-compared.ts'
 
 const DAY_MS = 86_400_000
 const PAGES_MAX = 20
@@ -19,6 +23,17 @@ const ReachAnswer = Type.Object({
   by_rule: Counts,
   by_action: Counts,
   estimated_cost_usd: Type.Number({ description: 'By estimated_cost_usd of the action types.' }),
+  by_triggers: Type.Object(
+    {
+      decisions: Type.Integer(),
+      at_once: Type.Integer({
+        description:
+          'Of these for what was there before already and nobody was told of: they come once, as soon as it is in force.',
+      }),
+      estimated_cost_usd: Type.Number(),
+    },
+    { description: 'What of all this triggers would have asked for, and no event.' },
+  ),
   failed: Type.Record(Type.String(), Type.String(), {
     description: 'Rules that failed, with the first error.',
   }),
@@ -32,11 +47,23 @@ const Offer = Nullable(
   }),
 )
 
-/** What two versions of the rules of a domain do with the events of the last days. */
+/** What two versions of the rules of a domain do with the events of the last days, and what their triggers do. */
 export const ReachComparison = Type.Object({
   events: Type.Integer({ description: 'Events that were asked about.' }),
   since: Nullable(Type.String({ description: 'The time of the oldest of them.' })),
   is_complete: Type.Boolean({ description: 'False where there were more, or they took too long.' }),
+  people: Nullable(
+    Type.Object(
+      {
+        sampled: Type.Integer({ description: 'Who was asked about, as known now.' }),
+        total: Type.Integer({
+          description: 'For whom they stand: figures of triggers are scaled to so many.',
+        }),
+        is_estimate: Type.Boolean({ description: 'Whether `total` is.' }),
+      },
+      { description: 'Null where neither has triggers.' },
+    ),
+  ),
   in_force: ReachAnswer,
   previewed: ReachAnswer,
   gained: Type.Integer({ description: 'Events that would get something at last.' }),
@@ -55,23 +82,32 @@ export const ReachComparison = Type.Object({
 })
 export type ReachComparison = Static<typeof ReachComparison>
 
-/** Asks two versions of the rules of a domain about the newest live events of the last days, at most so many. */
+/**
+ * Asks two versions of the rules of a domain about the newest live events of the last days, at most so many, and about
+ * what triggers would have asked in the same days.
+ */
 export async function compareReach(
   deps: WebDeps,
   tenant: string,
-  { days, limit, now, next }: { days: number; limit: number; now: RulesFor; next: RulesFor },
+  { days, limit, now, next }: { days: number; limit: number; now: ComparedVersion; next: ComparedVersion },
 ): Promise<ReachComparison> {
   const { events, isAll } = await recentEvents(deps, tenant, { since: Date.now() - days * DAY_MS, limit })
-  const found = preview(await asSeen(deps, tenant, events), now, next)
-  const names = Object.keys({ ...found.before.byAction, ...found.after.byAction })
-  const costs = await estimatedCosts(deps.ledger.pool, tenant, names)
+  const rulesOf = (version: ComparedVersion) => (type: string, user: string) =>
+    version.bookFor(user)?.forEvent(type) ?? []
+  const found = preview(await asSeen(deps, tenant, events), rulesOf(now), rulesOf(next))
+  const triggers = await compareTriggers(deps, tenant, { days, before: now, after: next })
+  const reaches = [found.before, found.after, triggers?.before, triggers?.after]
+  const names = new Set(reaches.flatMap((reach) => Object.keys(reach?.byAction ?? {})))
+  const costs = await estimatedCosts(deps.ledger.pool, tenant, [...names])
+  const scale = triggers === null ? 1 : triggers.total / Math.max(1, triggers.sampled)
   const oldest = events[found.events - 1]
   return {
     events: found.events,
     since: oldest === undefined ? null : new Date(oldest.time).toISOString(),
     is_complete: isAll && found.events === events.length,
-    in_force: viewReach(found.before, costs),
-    previewed: viewReach(found.after, costs),
+    people: viewPeople(triggers),
+    in_force: viewReach(found.before, triggers?.before ?? NO_TRIGGERS, scale, costs),
+    previewed: viewReach(found.after, triggers?.after ?? NO_TRIGGERS, scale, costs),
     gained: found.gained,
     lost: found.lost,
     changed: found.changed,
@@ -88,12 +124,20 @@ export async function compareReach(
 /** What the previewed version would have cost in so many days; where not all events were asked, as much for the others. */
 export function costOver(
   days: number,
-  { is_complete: isComplete, since, previewed }: ReachComparison,
+  {
+    is_complete: isComplete,
+    since,
+    previewed,
+  }: Pick<ReachComparison, 'is_complete' | 'since'> & {
+    previewed: Pick<ReachComparison['previewed'], 'estimated_cost_usd' | 'by_triggers'>
+  },
   nowMs: number,
 ): number {
   const cost = previewed.estimated_cost_usd
   if (isComplete || since === null) return cost
-  return (cost * days * DAY_MS) / Math.max(1, nowMs - Date.parse(since))
+  // Triggers were asked about all of the days.
+  const byTriggers = previewed.by_triggers.estimated_cost_usd
+  return byTriggers + ((cost - byTriggers) * days * DAY_MS) / Math.max(1, nowMs - Date.parse(since))
 }
 
 async function recentEvents(
@@ -163,19 +207,45 @@ function currentId(known: ReadonlyMap<string, Person>, id: string): string {
   return current
 }
 
+const NO_TRIGGERS: TriggerReach = {
+  decisions: 0,
+  users: new Set(),
+  byRule: {},
+  byAction: {},
+  failed: {},
+  atOnce: 0,
+}
+
+const viewPeople = (triggers: TriggersCompared | null): ReachComparison['people'] =>
+  triggers === null
+    ? null
+    : { sampled: triggers.sampled, total: triggers.total, is_estimate: triggers.isEstimate }
+
 function viewReach(
-  { decisions, users, byRule, byAction, failed }: Reach,
+  events: Reach,
+  triggers: TriggerReach,
+  scale: number,
   costs: ReadonlyMap<string, number>,
 ): Static<typeof ReachAnswer> {
-  const cost = Object.entries(byAction).reduce((sum, [action, n]) => sum + n * (costs.get(action) ?? 0), 0)
+  const { decisions, users, byRule, byAction, failed } = withScaled(events, triggers, scale)
   return {
     decisions,
     users,
     by_rule: byRule,
     by_action: byAction,
-    estimated_cost_usd: Math.round(cost * 10_000) / 10_000,
+    estimated_cost_usd: costOf(byAction, costs),
+    by_triggers: {
+      decisions: Math.round(triggers.decisions * scale),
+      at_once: Math.round(triggers.atOnce * scale),
+      estimated_cost_usd: costOf(scaled(triggers.byAction, scale), costs),
+    },
     failed,
   }
+}
+
+function costOf(byAction: Record<string, number>, costs: ReadonlyMap<string, number>): number {
+  const cost = Object.entries(byAction).reduce((sum, [action, n]) => sum + n * (costs.get(action) ?? 0), 0)
+  return Math.round(cost * 10_000) / 10_000
 }
 
 const viewOffer = (offer: Static<typeof Offer>): Static<typeof Offer> =>
