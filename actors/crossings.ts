@@ -82,15 +82,18 @@ function nextDate(
   if (Number.isNaN(base)) return null
   // A date without a time is that of a calendar, and no instant.
   const isDay = typeof value === 'string' && value.length === 10
-  const dates = trigger.yearly ? yearsOf(base, now) : [base]
-  return (
-    dates
-      .map((date): Crossing => {
-        const seen = { date: new Date(date).toISOString() }
-        return { at: dateFor(trigger, person, { date, isDay }), mark: date, seen }
-      })
-      .find(({ at, mark }) => mark > told && at > now - LATE_MS_MAX) ?? null
-  )
+  for (const date of trigger.yearly ? yearsOf(base, now) : [base]) {
+    if (date <= told || isLongOver(trigger, date, now)) continue
+    const at = dateFor(trigger, person, { date, isDay })
+    if (at > now - LATE_MS_MAX) return { at, mark: date, seen: { date: new Date(date).toISOString() } }
+  }
+  return null
+}
+
+/** Known without a calendar, which is dear: a zone, an hour of the day and a summer time move a date by days, not by more. */
+function isLongOver({ offset }: Dated, date: number, now: number): boolean {
+  const offsetMs = offset.kind === 'exact' ? offset.ms : offset.days * DAY_MS
+  return date + offsetMs + 3 * DAY_MS < now - LATE_MS_MAX
 }
 
 /** The same date in every year that an offset may bring near; 29 February is the 28th where there is none. */
