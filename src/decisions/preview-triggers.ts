@@ -31,10 +31,11 @@ const STEPS_A_CROSSING = 200
 
 /**
  * What triggers of two versions of the rules of a domain would have done in a time that is over, person by person;
- * nothing is sent. Whoever is looked at once it `isSpent` counts for nothing.
+ * nothing is sent. A look stops after each trigger, so that whoever drives it may do something else meanwhile; once it
+ * `isSpent`, it finds nothing more.
  */
 export function previewTriggers({ window, before, after, scoringOf }: TriggersAsked): {
-  look(id: string, person: Person): void
+  look(id: string, person: Person): Iterable<void>
   isSpent(): boolean
   reach(): { before: TriggerReach; after: TriggerReach }
 } {
@@ -53,7 +54,7 @@ export function previewTriggers({ window, before, after, scoringOf }: TriggersAs
   }
   return {
     isSpent,
-    look(id, person) {
+    *look(id, person) {
       const books = [before(id), after(id)] as const
       let levels: ReturnType<typeof levelsOf> | undefined
       for (const trigger of triggersOf(books)) {
@@ -64,6 +65,7 @@ export function previewTriggers({ window, before, after, scoringOf }: TriggersAs
         const fire = isLevelTrigger(trigger)
           ? changedWithin(trigger, levels!, window)
           : firedWithin(trigger, { id, person }, window)
+        yield
         if (fire === null) continue
         const data = dataOf(id, person, fire, scores(person, id, fire.at))
         const ask = (rules: readonly Rule[]) => decide(rules, data, null, budgets.next)
