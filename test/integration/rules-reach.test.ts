@@ -86,6 +86,25 @@ describe('the reach of a document with triggers', () => {
     expect(other.body.previewed.decisions).to.equal(0)
   })
 
+  it('is estimated from fewer people where a document is dear to ask', async () => {
+    const dear = ['dear', 'dearer'].map((name, half) => ({
+      ...document().rules[0],
+      name,
+      on: Array.from({ length: 50 }, (_, n) => ({
+        date: 'user.first_seen',
+        yearly: true,
+        offset: `-${half * 50 + n + 100}d`,
+        at: '09:00',
+      })),
+    }))
+    const rules = [...document().rules, ...dear]
+    const { body } = await volley.call('POST', '/api/rules/preview', { document: document({ rules }) })
+    const { people, previewed } = body
+    expect(people.total).to.equal(SILENT + 1)
+    expect(people.sampled).to.be.within(10, SILENT - 1)
+    expect(previewed.by_rule['win-back']).to.be.within(SILENT * 0.9, SILENT * 1.1)
+  })
+
   it('counts for whether a second person is needed', async () => {
     const version = await keep({ rollout: { approval_above_usd: 50 } })
     const asked = await activate({ version })
@@ -102,7 +121,7 @@ describe('the reach of a document with triggers', () => {
     expect(expected).to.be.within(1, 50)
     await eventually(async () => {
       const { rows } = await volley.ledger.pool.query(
-        `select count(*)::int as n from decision where domain = 'back'`,
+        `select count(*)::int as n from decision where domain = 'back' and not test`,
       )
       expect(rows[0].n).to.equal(expected)
     }, 20_000)
