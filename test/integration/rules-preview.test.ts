@@ -53,7 +53,7 @@ describe('POST /api/rules/preview', () => {
   it('says whom a document would have reached, at what cost, and what differs from the rules in force', async () => {
     const { status, body } = await previewed({ document: { domain: 'loyalty', rules: [rule()] } })
     expect(status).to.equal(200)
-    expect(body).to.include({ events: 5, is_complete: true, gained: 2, lost: 0, changed: 1, people: null })
+    expect(body).to.include({ events: 4, matching: 4, is_complete: true, gained: 2, lost: 0, changed: 1, people: null })
     expect(body.in_force).to.deep.include({ decisions: 1, users: 1, by_rule: { 'win-back-a-cart': 1 } })
     expect(body.previewed).to.deep.equal({
       decisions: 3,
@@ -88,6 +88,15 @@ describe('POST /api/rules/preview', () => {
     const document = { domain: 'loyalty', rules: [rule()] }
     expect((await previewed({ document, limit: 2 })).body).to.include({ events: 2, is_complete: false })
     expect((await previewed({ document }, volley.keys.other)).body).to.include({ events: 0, since: null })
+  })
+
+  it('is not blinded by events of other types, and says how many there are of those that it asks', async () => {
+    const noise = Array.from({ length: 900 }, (_, n) => ({ type: 'custom.noise', user_id: `n${n}` }))
+    await volley.call('POST', '/api/external/events', { events: noise })
+    const document = { domain: 'loyalty', rules: [rule()] }
+    const { body } = await previewed({ document, limit: 2 })
+    expect(body).to.include({ events: 2, matching: 4, is_complete: false })
+    expect(body.previewed.decisions).to.be.greaterThan(0)
   })
 
   it('refuses a document with a mistake, and says where', async () => {

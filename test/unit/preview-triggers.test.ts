@@ -4,7 +4,7 @@ import { previewTriggers } from '../../src/decisions/preview-triggers.ts'
 import { tally, withScaled } from '../../src/decisions/reach.ts'
 import { bookOf, compileRuleDocument } from '../../src/documents/rule-book.ts'
 import { compileScoring } from '../../src/documents/scoring.ts'
-import { costOver } from '../../src/http/rules/reach.ts'
+import { costOfAll } from '../../src/http/rules/reach.ts'
 
 const DAY = 86_400_000
 const NOW = Date.parse('2026-03-12T12:00:00Z')
@@ -196,8 +196,10 @@ describe('what events and triggers come to together', () => {
       estimated_cost_usd: 30,
       by_triggers: { decisions: 20, at_once: 0, estimated_cost_usd: 20 },
     }
-    const reach = { since: iso(NOW - DAY), previewed }
-    expect(costOver(7, { ...reach, is_complete: false }, NOW)).to.equal(90)
-    expect(costOver(7, { ...reach, is_complete: true }, NOW)).to.equal(30)
+    expect(costOfAll({ events: 100, matching: 700, previewed })).to.equal(90)
+    expect(costOfAll({ events: 100, matching: 100, previewed })).to.equal(30)
+    expect(
+      costOfAll({ events: 0, matching: 0, previewed: { ...previewed, estimated_cost_usd: 20 } }),
+    ).to.equal(20)
   })
 })

@@ -10,7 +10,7 @@ import type { WebDeps } from '../deps.ts'
 import { route } from '../route.ts'
 import { Nullable, refuse } from '../sending-terms.ts'
 import { keyOf, notFound, Params, pick, VersionNumber, versionsOf } from './document-key.ts'
-import { compareReach, costOver, ReachComparison } from './reach.ts'
+import { compareReach, costOfAll, ReachComparison } from './reach.ts'
 import { asInForce, forThose, inForce } from './versions-compared.ts'
 
 /** Over which what a version costs is estimated, for whoever has to approve it. */
@@ -81,7 +81,7 @@ export const postActivate = route({
     const versions = await versionsOf(deps, key)
     const wanted = pick(versions, version)
     const reach = await reachOf(deps, key, wanted, { days: DAYS, share })
-    const estimate = reach === null ? 0 : costOver(DAYS, reach, Date.now())
+    const estimate = reach === null ? 0 : costOfAll(reach)
     const most = await mostWithoutApproval(deps, key, [wanted, ...versions.filter(isInForce)])
     const ask = { version, share, by: caller.keyId, needsApproval: most !== null && estimate > most }
     switch (await putInForce(pool, key, ask)) {

@@ -5,7 +5,7 @@ import type { TriggerReach } from '../../decisions/preview-triggers.ts'
 import { type Reach, scaled, withScaled } from '../../decisions/reach.ts'
 import { scoresOf } from '../../decisions/scores.ts'
 import { estimatedCosts } from '../../ledger/decisions/estimated-costs.ts'
-import { type ListedEvent, listEvents } from '../../ledger/events/list-events.ts'
+import { type SampledEvent, sampleEvents } from '../../ledger/events/sampled-events.ts'
 import { loadPeople } from '../../ledger/people/people.ts'
 import { personKey } from '../../ledger/people/person-key.ts'
 import type { WebDeps } from '../deps.ts'
@@ -13,7 +13,6 @@ import { compareTriggers, type TriggersCompared } from './reach-of-triggers.ts'
 import type { ComparedVersion } from './versions-compared.ts'
 
 const DAY_MS = 86_400_000
-const PAGES_MAX = 20
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 const Counts = Type.Record(Type.String(), Type.Integer())
@@ -51,6 +50,9 @@ const Offer = Nullable(
 export const ReachComparison = Type.Object({
   events: Type.Integer({ description: 'Events that were asked about.' }),
   since: Nullable(Type.String({ description: 'The time of the oldest of them.' })),
+  matching: Type.Integer({
+    description: 'Events of types that ask one of the versions; an estimate where very many came in.',
+  }),
   is_complete: Type.Boolean({ description: 'False where there were more, or they took too long.' }),
   people: Nullable(
     Type.Object(
@@ -83,15 +85,21 @@ export const ReachComparison = Type.Object({
 export type ReachComparison = Static<typeof ReachComparison>
 
 /**
- * Asks two versions of the rules of a domain about the newest live events of the last days, at most so many, and about
- * what triggers would have asked in the same days.
+ * Asks two versions of the rules of a domain about live events of the last days of types that ask either of them, evenly
+ * taken where there are more than `limit`, and about what triggers would have asked in the same days.
  */
 export async function compareReach(
   deps: WebDeps,
   tenant: string,
   { days, limit, now, next }: { days: number; limit: number; now: ComparedVersion; next: ComparedVersion },
 ): Promise<ReachComparison> {
-  const { events, isAll } = await recentEvents(deps, tenant, { since: Date.now() - days * DAY_MS, limit })
+  const since = Date.now() - days * DAY_MS
+  const patterns = [...new Set([...now.patterns, ...next.patterns])]
+  const { events, matching, isEstimate } = await sampleEvents(deps.ledger.pool, tenant, {
+    since,
+    patterns,
+    limit,
+  })
   const rulesOf = (version: ComparedVersion) => (type: string, user: string) =>
     version.bookFor(user)?.forEvent(type) ?? []
   const found = preview(await asSeen(deps, tenant, events), rulesOf(now), rulesOf(next))
@@ -104,7 +112,8 @@ export async function compareReach(
   return {
     events: found.events,
     since: oldest === undefined ? null : new Date(oldest.time).toISOString(),
-    is_complete: isAll && found.events === events.length,
+    matching,
+    is_complete: !isEstimate && found.events === matching,
     people: viewPeople(triggers),
     in_force: viewReach(found.before, triggers?.before ?? NO_TRIGGERS, scale, costs),
     previewed: viewReach(found.after, triggers?.after ?? NO_TRIGGERS, scale, costs),
@@ -121,50 +130,24 @@ export async function compareReach(
   }
 }
 
-/** What the previewed version would have cost in so many days; where not all events were asked, as much for the others. */
-export function costOver(
-  days: number,
-  {
-    is_complete: isComplete,
-    since,
-    previewed,
-  }: Pick<ReachComparison, 'is_complete' | 'since'> & {
-    previewed: Pick<ReachComparison['previewed'], 'estimated_cost_usd' | 'by_triggers'>
-  },
-  nowMs: number,
-): number {
-  const cost = previewed.estimated_cost_usd
-  if (isComplete || since === null) return cost
-  // Triggers were asked about all of the days.
+/** What the previewed version would have cost: events that were not asked about cost as much as the others. */
+export function costOfAll({
+  events,
+  matching,
+  previewed,
+}: Pick<ReachComparison, 'events' | 'matching'> & {
+  previewed: Pick<ReachComparison['previewed'], 'estimated_cost_usd' | 'by_triggers'>
+}): number {
+  // Triggers were asked about everybody already.
   const byTriggers = previewed.by_triggers.estimated_cost_usd
-  return byTriggers + ((cost - byTriggers) * days * DAY_MS) / Math.max(1, nowMs - Date.parse(since))
-}
-
-async function recentEvents(
-  { ledger }: WebDeps,
-  tenant: string,
-  { since, limit }: { since: number; limit: number },
-): Promise<{ events: ListedEvent[]; isAll: boolean }> {
-  const filter = { userId: null, type: null, source: null, kind: 'event', test: false, until: null } as const
-  const events: ListedEvent[] = []
-  let before: string | null = null
-  let pages = 0
-  do {
-    const left = limit - events.length
-    const page = await listEvents(ledger.pool, tenant, { ...filter, since, before, limit: left })
-    events.push(...page.events)
-    before = page.next
-    pages += 1
-    // Where events are rare among other rows, the newest have to do.
-  } while (before !== null && events.length < limit && pages < PAGES_MAX)
-  return { events: events.filter(({ decides }) => decides), isAll: before === null }
+  return byTriggers + ((previewed.estimated_cost_usd - byTriggers) * matching) / Math.max(1, events)
 }
 
 /** The events with what is known of their users; whoever was joined to another is followed there. */
 async function asSeen(
   { ledger, rules }: WebDeps,
   tenant: string,
-  events: readonly ListedEvent[],
+  events: readonly SampledEvent[],
 ): Promise<PreviewEvent[]> {
   const known = new Map<string, Person>()
   let wanted = [...new Set(events.map(({ userId }) => userId))]

@@ -8,6 +8,8 @@ export interface ComparedVersion {
   bookFor: BookFor
   /** Whether it asks anybody of whom nothing comes in. */
   hasTriggers: boolean
+  /** The types of events that ask it, exact or ending in `.*`. */
+  patterns: readonly string[]
 }
 
 /** What is in force of a domain, for each user what is in force for that one. */
@@ -23,19 +25,23 @@ export function inForce(rules: Shelf, tenant: string, domain: string): ComparedV
   return {
     bookFor: (user) => only(rules.forUser(tenant, user)),
     hasTriggers: rules.setsOf(tenant).some((set) => hasTriggers(only(set.rules))),
+    patterns: rules.setsOf(tenant).flatMap((set) => patternsOf(only(set.rules))),
   }
 }
 
 /** One document, as if it were in force for everybody. */
 export function asInForce(document: RuleDocument): ComparedVersion {
   const book = bookOf([document])
-  return { bookFor: () => book, hasTriggers: hasTriggers(book) }
+  return { bookFor: () => book, hasTriggers: hasTriggers(book), patterns: patternsOf(book) }
 }
 
 /** The same for those users alone. */
 export const forThose = (
-  { bookFor, hasTriggers }: ComparedVersion,
+  version: ComparedVersion,
   isReached: (user: string) => boolean,
-): ComparedVersion => ({ bookFor: (user) => (isReached(user) ? bookFor(user) : null), hasTriggers })
+): ComparedVersion => ({ ...version, bookFor: (user) => (isReached(user) ? version.bookFor(user) : null) })
+
+const patternsOf = (book: RuleBook | null): readonly string[] =>
+  (book?.documents ?? []).flatMap(({ rules }) => rules.flatMap(({ on }) => on))
 
 const hasTriggers = (book: RuleBook | null): boolean => book !== null && book.triggers.length > 0
