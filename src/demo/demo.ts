@@ -148,6 +148,12 @@ async function waitForClose(platform: Platform, story: Story, events: number): P
   )
   for (const sample of samples) story.sample(sample)
   story.totals(events, actions)
+  const { rules } = await call<{ rules: Parameters<Story['learned']>[0] }>(
+    platform,
+    'GET',
+    '/api/decisions/learned?domain=loyalty',
+  )
+  story.learned(rules)
   return actions.length > 0 && actions.every((action) => action.outcome_status !== null)
 }
 

@@ -86,4 +86,26 @@ export class Story {
     this.#print(`  outcomes    ${this.outcomes}: ${count('outcome_status')}`)
     this.#print(`  ended as    ${count('status')}`)
   }
+
+  /** What the outcomes of the run have taught, a line a rule that was picked. */
+  learned(
+    rules: readonly {
+      rule: string
+      confidence: number | null
+      believed: { mean: number; low: number; high: number } | null
+      successes: number
+      failures: number
+    }[],
+  ): void {
+    const percent = (share: number) => `${Math.round(share * 100)} %`
+    this.#print('')
+    this.title('Learned')
+    for (const { rule, confidence, believed, successes, failures } of rules) {
+      const outcomes = Math.round(successes + failures)
+      if (believed === null || confidence === null || outcomes === 0) continue
+      this.#print(
+        `  ${rule.padEnd(24)} its author said ${percent(confidence)}; after ${outcomes} outcomes ${percent(believed.mean)} is believed (${percent(believed.low)} to ${percent(believed.high)})`,
+      )
+    }
+  }
 }
