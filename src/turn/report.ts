@@ -1,7 +1,7 @@
 import { isReported, type Report, ruleOf } from '../../actors/report.ts'
 import type { Transition } from '../ledger/actions/transitions.ts'
 import type { PassedRow } from '../ledger/people/people.ts'
-import { partitionOfUser } from '../ledger/placement.ts'
+import { reportRow } from '../ledger/people/report-row.ts'
 import type { TurnMoment } from './decide-actions.ts'
 import type { Subject } from './load.ts'
 
@@ -24,17 +24,5 @@ export function reportOf(
     late: before.status === 'expired',
     teaches: !isMute,
   }
-  return {
-    id: newId('ev'),
-    p: partitionOfUser(tenant, userId, partitions),
-    tenant,
-    kind: 'report',
-    userId,
-    type: '$report',
-    data: report,
-    time: now,
-    source: 'volley',
-    test,
-    decides: false,
-  }
+  return reportRow(newId('ev'), report, { tenant, userId, test, partitions, now })
 }

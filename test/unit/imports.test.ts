@@ -61,6 +61,7 @@ const OWNED: Record<string, RegExp> = {
 const PURE_LEDGER = new Set([
   'person-key.ts',
   'placement.ts',
+  'report-row.ts',
   'spending-key.ts',
   'timers.ts',
   'transaction.ts',

@@ -2,7 +2,7 @@ import type { Report as ActorReport } from '../../../actors/report.ts'
 import { newId } from '../../ids.ts'
 import type { ReadDecision } from '../../ledger/decisions/decisions.ts'
 import type { PassedRow } from '../../ledger/people/people.ts'
-import { partitionOfUser } from '../../ledger/placement.ts'
+import { reportRow } from '../../ledger/people/report-row.ts'
 
 /** What a client did of what it was recommended. */
 export interface Done {
@@ -32,17 +32,5 @@ export function toldOf(
     teaches: !test,
     ...(body === null ? {} : { carried: action }),
   }
-  return {
-    id: newId('ev'),
-    p: partitionOfUser(tenant, userId, partitions),
-    tenant,
-    kind: 'report',
-    userId,
-    type: '$report',
-    data: report,
-    time: now,
-    source: 'volley',
-    test,
-    decides: false,
-  }
+  return reportRow(newId('ev'), report, { tenant, userId, test, partitions, now })
 }
