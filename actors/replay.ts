@@ -32,18 +32,22 @@ export interface Taken {
   isEnd: boolean
 }
 
-/** Takes what happened in the order in which it did, until `max` of it are wanted or a source has to be asked for more. */
+/**
+ * Takes what happened in the order in which it did, until `max` of it are wanted, a source has to be asked for more, or to
+ * know what is wanted `isSpent`; what that was about is taken still.
+ */
 export function takeNext(
   pages: Readonly<Record<Source, PastPage>>,
   cursor: ReplayCursor,
   max: number,
   isWanted: (notice: Notice) => boolean,
+  isSpent: () => boolean = () => false,
 ): Taken {
   const next: Record<Source, number> = { steps: 0, events: 0, notices: 0 }
   const places: Record<Source, string | null> = { ...cursor }
   const taken = { notices: [] as Notice[], reached: null as number | null, lookedAt: 0 }
   const isDry = (source: Source) => next[source] === pages[source].rows.length && !pages[source].isLast
-  while (taken.notices.length < max && !SOURCES.some(isDry)) {
+  while (taken.notices.length < max && !isSpent() && !SOURCES.some(isDry)) {
     const source = earliest(pages, next)
     if (source === null) return { ...taken, cursor: places, isEnd: true }
     const { at, place, notice } = pages[source].rows[next[source]++]!

@@ -14,12 +14,19 @@ import type { TypesInUse } from './ports.ts'
 /** Most notifications that a turn inserts for what happened to actions; the rest becomes notices for the next ones. */
 const NOTIFICATIONS_A_TURN = 2_000
 
+/** What the filters of all endpoints may take for one notice: about 5 ms. */
+const STEPS_A_NOTICE = 50_000
+/** What the filters of a tenant may take in one turn, about 25 ms, in which nothing is sent to anybody. */
+const STEPS_A_TURN = 250_000
+
 /** Who is told, under which ids. */
 export interface Listeners {
   endpointsOf: TypesInUse['endpointsOf']
   /** An endpoint by its id, as far as this process knows it. */
   endpoint: TypesInUse['cached']
   newId(prefix: 'ea' | 'ev'): string
+  /** Steps that the filters of a tenant have taken in this turn. */
+  filterSteps: Map<string, number>
 }
 
 /** What a turn has to tell: notifications to insert, and what is told to more than a turn inserts. */
@@ -41,7 +48,7 @@ export function tellTransition(
   const isWanted = (event: string) => endpoints.some((endpoint) => endpoint.wants(event))
   const action = { ...row, typeName: type.name, provider: type.provider }
   for (const notice of noticesOfSteps(action, transition.steps, now, isWanted)) {
-    const wanting = wantingOf(endpoints, notice)
+    const wanting = wantingOf(endpoints, notice, listeners)
     if (wanting.length === 0) continue
     if (telling.notifications.length + wanting.length > NOTIFICATIONS_A_TURN)
       telling.notices.push({ ...notice, p: row.p, endpoints: wanting.map(({ id }) => id) })
@@ -55,7 +62,7 @@ export function tellEvent(row: StoredEvent, told: ToldEvent, listeners: Listener
   if (endpoints.length === 0 || row.test) return []
   if (!endpoints.some((endpoint) => endpoint.wants(told.type))) return []
   const notice = noticeOfEvent({ ...told, tenant: row.tenant }, row.receivedAt)
-  return notice === null ? [] : notifications(notice, wantingOf(endpoints, notice), listeners)
+  return notice === null ? [] : notifications(notice, wantingOf(endpoints, notice, listeners), listeners)
 }
 
 /** What becomes of notices, as many as a turn inserts notifications for. */
@@ -78,18 +85,24 @@ export function tellNotices(
 }
 
 function wantedBy(notice: StoredNotice, listeners: Listeners): readonly RegisteredType[] {
-  if (notice.endpoints === null) return wantingOf(listeners.endpointsOf(notice.tenant), notice)
+  if (notice.endpoints === null) return wantingOf(listeners.endpointsOf(notice.tenant), notice, listeners)
   return notice.endpoints.flatMap((id) => listeners.endpoint(id) ?? [])
 }
 
-/** Who subscribed to it and has no filter that keeps it out. */
+/** Who subscribed to it and has no filter that keeps it out; filters that would take too much together keep nothing out. */
 function wantingOf(
   endpoints: readonly RegisteredEndpoint[],
-  { id, type, data }: Pick<NewNotice, 'id' | 'type' | 'data'>,
+  { id, type, data, tenant }: Pick<NewNotice, 'id' | 'type' | 'data' | 'tenant'>,
+  { filterSteps }: Pick<Listeners, 'filterSteps'>,
 ): RegisteredEndpoint[] {
-  return endpoints.filter(
-    (endpoint) => endpoint.wants(type) && (endpoint.passes === null || endpoint.passes({ id, type, data })),
+  const taken = filterSteps.get(tenant) ?? 0
+  const given = Math.min(STEPS_A_NOTICE, STEPS_A_TURN - taken)
+  const left = { steps: given }
+  const wanting = endpoints.filter(
+    ({ wants, passes }) => wants(type) && (passes === null || passes({ id, type, data }, left)),
   )
+  filterSteps.set(tenant, taken + given - left.steps)
+  return wanting
 }
 
 /** What is sent to endpoints to tell them of this. */

@@ -62,11 +62,13 @@ export async function turn(engine: Engine, work: Work, care: Care): Promise<'com
       const mine = disown(engine, work, owned, fence)
       const loaded = await loadWork(engine, tx, mine, fence)
       for (const { row } of loaded.subjects) attempted.add(row.id)
-      const { actions, events } = await decideAndWrite(engine, tx, { loaded, care, alone: mine.alone, fence })
+      const listeners = listenersOf(engine)
+      const { alone } = mine
+      const { actions, events } = await decideAndWrite(engine, tx, { loaded, care, alone, fence, listeners })
       const leaves = decideLeaves(loaded, actions.transitions, fence.now)
       for (const { id, p } of leaves.claims) engine.unsent.set(id, p)
       await writeLeaves(tx, leaves)
-      const told = await tellWaiting(engine, tx, loaded)
+      const told = await tellWaiting(tx, loaded, listeners)
       const reserved = loaded.subjects.filter(
         ({ isReserved, row }) => isReserved && isSendable(row.state.status),
       )
@@ -96,16 +98,17 @@ interface Decidable {
   care: Care
   alone: Suspect | undefined
   fence: Fence
+  listeners: Listeners
 }
 
 /** What is decided is written at once, so that a row which Postgres refuses can be told from the others. */
 async function decideAndWrite(
   engine: Engine,
   tx: TurnTx,
-  { loaded, care, alone, fence }: Decidable,
+  { loaded, care, alone, fence, listeners }: Decidable,
 ): Promise<{ actions: Decided; events: EventsDecided }> {
   const { clock, partitions } = engine
-  const moment = { now: fence.now, chance: clock.chance, partitions, ...listenersOf(engine) }
+  const moment = { now: fence.now, chance: clock.chance, partitions, ...listeners }
   if (alone?.isCondemned === true) return condemn(engine, tx, loaded, alone, moment)
   if (care === 'singly') return writeSingly(engine, tx, loaded, moment)
   const actions = decideActions(loaded, moment)
@@ -120,12 +123,13 @@ function listenersOf({ registry, clock }: Engine): Listeners {
     endpointsOf: (tenant) => registry.endpointsOf(tenant),
     endpoint: (id) => registry.cached(id),
     newId: clock.newId,
+    filterSteps: new Map(),
   }
 }
 
 /** What one turn could not tell all that wanted to hear of it, the next ones do. */
-async function tellWaiting(engine: Engine, tx: TurnTx, { notices }: Loaded): Promise<NoticesTold> {
-  const told = tellNotices(notices, listenersOf(engine))
+async function tellWaiting(tx: TurnTx, { notices }: Loaded, listeners: Listeners): Promise<NoticesTold> {
+  const told = tellNotices(notices, listeners)
   if (notices.length > 0) await tx.writeNotices(told)
   return told
 }

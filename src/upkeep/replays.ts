@@ -32,6 +32,11 @@ const PAGE = 500
 /** While so many of a replay wait for their receiver, it makes no more. */
 const WAITING_MAX = 1_000
 const SECOND_MS = 1_000
+/** What a filter may take in one step, about 20 ms, and how long the replay waits after a step in which it took that. */
+const FILTER_STEPS = 200_000
+const SPENT_MS = 100
+/** What one filter may take by itself. */
+const STEPS_A_FILTER = 10_000
 /** An endpoint that does nothing but fail is tried with one notification this often. */
 const FAILING_AGAIN_MS = 30_000
 
@@ -116,13 +121,16 @@ export class Replays {
     const estimated = replay.estimated ?? (await countPast(client, replay))
     const erased = await usersBeingErased(client, replay.tenant)
     const isNamed = subscription(replay.eventTypes)
+    const left = { steps: FILTER_STEPS }
     const isWanted = ({ id, type, data, userId }: Notice) =>
       isNamed(type) &&
       endpoint.wants(type) &&
       !erased.has(userId) &&
-      (endpoint.passes === null || endpoint.passes({ id, type, data }))
+      (endpoint.passes === null || endpoint.passes({ id, type, data }, left))
     const pages = await readPast(client, replay, replay.cursor, PAGE)
-    const taken = takeNext(pages, replay.cursor, max, isWanted)
+    // Whole filters only: each of them is given all that it may take.
+    const isSpent = () => left.steps < STEPS_A_FILTER
+    const taken = takeNext(pages, replay.cursor, max, isWanted, isSpent)
     await insertActions(
       client,
       taken.notices.flatMap((notice) => notifications(notice, [endpoint], { newId })),
@@ -136,7 +144,8 @@ export class Replays {
       state: taken.isEnd ? ('done' as const) : ('running' as const),
     }
     // What nobody wants costs no time of the receiver's: the next page is looked at once.
-    await advanceReplay(client, replay.id, step, (everyMs * taken.notices.length) / max)
+    const waitMs = Math.max((everyMs * taken.notices.length) / max, isSpent() ? SPENT_MS : 0)
+    await advanceReplay(client, replay.id, step, waitMs)
     if (taken.isEnd) this.#log.info({ replay: replay.id, told: step.told }, 'upkeep: a replay is done')
   }
 }

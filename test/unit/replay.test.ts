@@ -52,6 +52,24 @@ describe('what is told again', () => {
     expect(taken.cursor.steps).to.equal('s2')
   })
 
+  it('goes no further once to know what is wanted took too much, and goes on behind that', () => {
+    const pages = {
+      steps: page([past('s1', 1), past('s2', 2), past('s3', 3)]),
+      events: EMPTY,
+      notices: EMPTY,
+    }
+    let left = 2
+    const taken = takeNext(
+      pages,
+      NOTHING,
+      100,
+      () => left-- === 0,
+      () => left === 0,
+    )
+    expect(taken).to.deep.include({ isEnd: false, lookedAt: 2, notices: [] })
+    expect(taken.cursor.steps).to.equal('s2')
+  })
+
   it('leaves out what is told to nobody and what is not wanted, and does not look at it again', () => {
     const pages = {
       steps: page([past('s1', 1, false), past('s2', 2), past('s3', 3)]),

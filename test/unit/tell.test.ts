@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { accepted } from '../../actors/action.ts'
 import { subscription } from '../../actors/event-types.ts'
+import { compileFilter } from '../../src/documents/endpoint-filter.ts'
 import type { ActionRow } from '../../src/ledger/actions/rows.ts'
 import type { RegisteredEndpoint } from '../../src/ledger/endpoints/endpoint-registry.ts'
 import type { RegisteredType } from '../../src/ledger/tenants/type-registry.ts'
@@ -33,6 +34,7 @@ function listening(all: readonly RegisteredEndpoint[]): Listeners {
   return {
     endpointsOf: (tenant) => (tenant === TENANT ? all : []),
     endpoint: (id) => all.find((each) => each.id === id),
+    filterSteps: new Map(),
     newId: () => `ea_${String(++n).padStart(26, '0')}`,
   }
 }
@@ -106,5 +108,38 @@ describe('telling endpoints', () => {
     const turn = tellNotices([notice], listening(endpoints(3, ['breaker.*'])))
     expect([turn.notifications.length, turn.done, turn.left]).to.deep.equal([3, ['5'], []])
     expect(tellNotices([notice], listening([])).done).to.deep.equal(['5'])
+  })
+
+  it('asks the filters of a tenant only as much as they may take together, for one notice and in one turn', () => {
+    const sum = { reduce: [{ var: 'data.l' }, { '+': [{ var: 'accumulator' }, { var: 'current' }] }, 0] }
+    const compiled = compileFilter({ '==': [sum, -1] })
+    let took = 0
+    const passes = (event: unknown, left: { steps: number }) => {
+      const before = left.steps
+      const passed = compiled(event, left)
+      took += before - left.steps
+      return passed
+    }
+    const about = { p: 0, type: 'breaker.opened', tenant: TENANT, userId: '', at: 1, endpoints: null }
+    const data = { l: Array(600).fill(1) }
+    const notice = (n: number) => ({ ...about, id: `evt_breaker_${n}`, data, seq: String(n) })
+    const filtering = (count: number) =>
+      listening(endpoints(count, ['breaker.*']).map((each) => ({ ...each, passes })))
+    expect(tellNotices([notice(1)], filtering(3)).notifications).to.deep.equal([])
+    const one = took / 3
+    took = 0
+    // Where they are not asked any more, they are told.
+    expect(tellNotices([notice(1)], filtering(100)).notifications.length).to.equal(
+      100 - Math.floor(50_000 / one),
+    )
+    expect(took).to.be.within(50_000, 50_001)
+    took = 0
+    const turn = filtering(100)
+    tellNotices(
+      Array.from({ length: 20 }, (_, n) => notice(n)),
+      turn,
+    )
+    tellNotices([notice(21)], turn)
+    expect(took).to.be.within(250_000, 250_010)
   })
 })

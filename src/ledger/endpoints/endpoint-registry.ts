@@ -15,17 +15,19 @@ import { ENDPOINT_COLUMNS, type EndpointRow } from './endpoints.ts'
 /** An endpoint ready for use: to the engine a type whose actions await no outcome, and whom it is to be told of. */
 export interface RegisteredEndpoint extends RegisteredType {
   wants(event: string): boolean
-  /** Its filter over an event `{id, type, data}`; null: it has none. */
-  passes: ((event: unknown) => boolean) | null
+  /** Its filter over an event `{id, type, data}`, which takes what it does from the steps left; null: it has none. */
+  passes: Passes | null
   /** Nothing is sent to it: what it is told waits until it is pulled. */
   isPulled: boolean
 }
+
+type Passes = (event: unknown, left: { steps: number }) => boolean
 
 export interface EndpointRegistryOptions {
   pool: Pool
   partitions: number
   openSecret(sealed: Buffer): string
-  compileFilter(filter: unknown): (event: unknown) => boolean
+  compileFilter(filter: unknown): Passes
   compileMapping(mapping: unknown): (event: unknown) => MappedBody
 }
 
