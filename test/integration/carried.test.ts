@@ -7,13 +7,19 @@ import { Receiver } from '../support/receiver.ts'
 import { temporaryHome } from '../support/servers.ts'
 
 const NONE = 'de_01KAJX0M6Q8V2Y3R5T7W9ZBCDE'
+const BADGE = { type: 'object', required: ['badge'], properties: { badge: { type: 'string' } } }
 const OFFERS = {
   domain: 'offers',
   budget: { max_usd: 100, days: 1 },
   learning: { segment: { var: 'context.plan' } },
   rules: [
     { name: 'first', action: 'gift', confidence: 0.6, cooldown: '1h' },
-    { name: 'second', action: 'badge', confidence: 0.3 },
+    {
+      name: 'second',
+      action: 'badge',
+      confidence: 0.3,
+      parameters: { badge: { cat: ['k-', { var: 'context.plan' }] } },
+    },
     { name: 'nothing', action: 'none', confidence: 0.9, when: false },
   ].map((fields) => ({ on: ['custom.asked'], when: true, reasoning: 'Because', ...fields })),
 }
@@ -29,7 +35,12 @@ describe('what a client carries out of what it was recommended', () => {
     receiver = await new Receiver().start()
     volley = await Installation.start({ workers: 1, env: { VOLLEY_RULES: home } })
     for (const name of ['gift', 'badge', 'other'])
-      await volley.actionType({ name, delivery_webhook: receiver.url, estimated_cost_usd: 2 })
+      await volley.actionType({
+        name,
+        delivery_webhook: receiver.url,
+        estimated_cost_usd: 2,
+        ...(name === 'badge' ? { parameters_schema: BADGE } : {}),
+      })
   })
   beforeEach(() => volley.ledger.pool.query('delete from lesson'))
   after(async () => {
@@ -126,6 +137,21 @@ describe('what a client carries out of what it was recommended', () => {
     expect((await get(decision_id)).outcome.status).to.equal('partial')
     const { rows: spent } = await volley.ledger.pool.query('select sum(usd) as usd from spending')
     expect(spent[0].usd).to.equal(2)
+  })
+
+  it('has the parameters that were offered where none are given, and given ones win', async () => {
+    const carriedOut = async (user_id: string, parameters?: unknown) => {
+      const { decision_id } = await recommend(user_id)
+      return act({ action_type: 'badge', user_id, decision_id, parameters })
+    }
+    const offered = await carriedOut('silent')
+    expect(offered.status).to.equal(201)
+    expect(offered.body.action.parameters).to.deep.equal({ badge: 'k-pro' })
+    const { body } = await carriedOut('choosy', { badge: 'mine' })
+    expect(body.action.parameters).to.deep.equal({ badge: 'mine' })
+    const none = await carriedOut('empty', {})
+    expect(none.status).to.equal(400)
+    expect(none.body.details[0]).to.deep.include({ path: '/parameters/badge' })
   })
 
   it('teaches of the rule whose alternative was taken', async () => {

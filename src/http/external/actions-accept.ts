@@ -11,7 +11,7 @@ import type { Caller, WebDeps } from '../deps.ts'
 import { ErrorAnswer, mistakesOf } from '../mistakes.ts'
 import { route } from '../route.ts'
 import { ActionSchema, viewAction } from './action-view.ts'
-import { acceptCarrying, carryingOf, carryingRow } from './carried-action.ts'
+import { acceptCarrying, carryingOf, carryingRow, withOffered } from './carried-action.ts'
 import { NewActionBody, newAction, readBack } from './new-action.ts'
 
 const IdempotencyHeader = Type.Object({
@@ -56,14 +56,16 @@ export const postAction = route({
     if (earlier !== null)
       return { status: 201, body: replayed(earlier) as Static<typeof Created>, headers: REPLAYED }
     const type = (await typesOf(deps, caller, [body.action_type])).get(body.action_type)
-    const judged = newAction(body, type, {
+    const { decision_id = null, user_id } = body
+    const carrying =
+      decision_id === null || type === undefined
+        ? null
+        : await carryingOf({ decision_id, user_id }, type, caller, deps)
+    const judged = newAction(withOffered(body, carrying), type, {
       caller,
       sending: deps.tenants.sendingOf(caller.tenant),
       now: Date.now(),
     })
-    const { decision_id = null, user_id } = body
-    const carrying =
-      decision_id === null ? null : await carryingOf({ decision_id, user_id }, type!, caller, deps)
     const row = carrying === null ? judged : carryingRow(judged, carrying)
     const answer = (at: number) => ({ action: viewAction(readBack(row, type!, at)) })
     const told =

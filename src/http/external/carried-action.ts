@@ -10,6 +10,7 @@ import type { RegisteredType } from '../../ledger/tenants/type-registry.ts'
 import { knownDecision } from '../decisions/read.ts'
 import { toldOf } from '../decisions/told.ts'
 import type { Caller, WebDeps } from '../deps.ts'
+import type { NewActionBody } from './new-action.ts'
 
 /** A decision that an action carries out, and what of it. */
 export interface Carrying {
@@ -46,6 +47,11 @@ export async function carryingOf(
       isErased: false,
     })
   return { decision, candidate }
+}
+
+/** A body that gives no parameters has those that were offered; given ones, even none at all, stay as they are. */
+export function withOffered(body: NewActionBody, carrying: Carrying | null): NewActionBody {
+  return { ...body, parameters: body.parameters ?? carrying?.candidate.parameters ?? {} }
 }
 
 /** The row of an action that carries out a decision: by the rule of what it carries out, whose words it has. */
