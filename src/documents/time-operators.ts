@@ -8,13 +8,20 @@ const TIME = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\
 /** Zones whose calendar is kept ready; a rule book names a few, data may name them all. */
 const ZONES_KEPT = 100
 
-/** Milliseconds since the epoch of an ISO text or a number of them; NaN where a value is neither. */
+/** Milliseconds since the epoch of an ISO text or a number of them; NaN where a value is neither, or no such day exists. */
 export function timeOf(value: unknown): number {
   if (typeof value === 'number') return Math.abs(value) <= 8.64e15 ? value : Number.NaN
   if (typeof value !== 'string' || value.length > 40) return Number.NaN
   const match = TIME.exec(value)
-  if (match === null) return Number.NaN
+  if (match === null || !isDay(value.slice(0, 10))) return Number.NaN
   return Date.parse(value.length > 10 && match[1] === undefined ? `${value}Z` : value)
+}
+
+/** Date.parse takes 30 February for 2 March. */
+function isDay(date: string): boolean {
+  if (Number(date.slice(8)) <= 28) return true
+  const at = Date.parse(date)
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(date)
 }
 
 /** Milliseconds of `"14d"` or `"-3h"`. Throws LogicError for anything else. */
