@@ -1,18 +1,26 @@
 /** Words that differ in more letters than this were hardly meant. */
 const EDITS_MAX = 2
 
-/** The known word that a misspelt one is nearest to; null where none is near. */
+/** The known word that a misspelt one is nearest to, or of which it is the beginning; null where none is near. */
 export function nearestWord(word: string, known: Iterable<string>): string | null {
   // Nobody misspells a page.
   if (word.length > 64) return null
+  const words = [...known]
   let best: string | null = null
   // In a short word two other letters are another word.
   let least = (word.length < 2 ? 0 : word.length < 5 ? 1 : EDITS_MAX) + 1
-  for (const candidate of known) {
+  for (const candidate of words) {
     const edits = edited(word.toLowerCase(), candidate.toLowerCase())
     if (edits < least) [best, least] = [candidate, edits]
   }
-  return best
+  return best ?? completed(word, words)
+}
+
+/** `inactive` as `inactive_for`; null where it begins none, or several. */
+function completed(word: string, known: readonly string[]): string | null {
+  if (word.length < 4) return null
+  const [only, ...others] = known.filter((each) => each.toLowerCase().startsWith(`${word.toLowerCase()}_`))
+  return only === undefined || others.length > 0 ? null : only
 }
 
 /** Letters to add, drop, change or swap with the next one (optimal string alignment). */

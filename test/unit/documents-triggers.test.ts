@@ -45,6 +45,7 @@ describe('a trigger in a document', () => {
   it('says where it is wrong, and what was expected there', () => {
     const mistakes: [unknown, RegExp][] = [
       [{ inactive_fro: '14d' }, /^\/inactive_fro: is not a known property; did you mean "inactive_for"\?/],
+      [{ inactive: '14d' }, /^\/inactive: is not a known property; did you mean "inactive_for"\?/],
       [{ inactive_for: '2 weeks' }, /^\/inactive_for: must be a duration such as/],
       [{ inactive_for: '0s' }, /^\/inactive_for: must be a duration from/],
       [{ inactive_for: '999d' }, /^\/inactive_for: must be a duration from "1ms" to "366d"/],
