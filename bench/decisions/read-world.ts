@@ -247,12 +247,19 @@ class Reading {
     return { mean: decisions, isFixed: fixed }
   }
 
-  /** Those that say nothing share what others leave of 1, or have as much as these on average where they leave nothing. */
+  /** Those that say nothing share what others leave of 1. */
   #shares(): World['segments'] {
     const given = this.#segments.flatMap(({ written }) => written.share ?? [])
     const sum = given.reduce((total, share) => total + share, 0)
     const silent = this.#segments.length - given.length
-    const each = sum < 1 - SUM_MARGIN ? (1 - sum) / Math.max(1, silent) : sum / Math.max(1, given.length)
+    if (silent > 0 && sum >= 1 - SUM_MARGIN) {
+      const { path } = this.#segments.find(({ written }) => written.share === undefined)!
+      this.#mistake(
+        `${path}/share`,
+        `is required where the shares of the others leave nothing of 1; they sum to ${Number(sum.toFixed(6))}`,
+      )
+    }
+    const each = Math.max(0, 1 - sum) / Math.max(1, silent)
     const shares = this.#segments.map(({ written }) => written.share ?? each)
     const total = shares.reduce((all, share) => all + share, 0)
     if (total === 0) this.#mistake('/segments', 'must have a share above 0 in one of them')

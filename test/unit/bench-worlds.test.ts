@@ -75,6 +75,11 @@ describe('worlds of the simulation', () => {
       'w.json: /actions/one/rate: must be at most 1, is 20',
     ],
     [
+      'shares that leave nothing for a segment without one',
+      { actions, segments: { a: { share: 0.8 }, b: { share: 0.4 }, c: {} } },
+      'w.json: /segments/c/share: is required where the shares of the others leave nothing of 1; they sum to 1.2',
+    ],
+    [
       'an action that is none',
       { actions, segments: { a: { rates: { godo: 0.1 } } } },
       'w.json: /segments/a/rates/godo: is no action; did you mean "good"?',
