@@ -180,6 +180,38 @@ describe('what is pulled from a webhook endpoint', function () {
     expect(numbers((await waitingOf(id, 3)).deliveries)).to.deep.equal([1, 2, 3])
   })
 
+  it('is answered in pages of 4 MB, whatever its mapping makes, and in short ones where that takes long', async () => {
+    const fill = (id: string, n: number) =>
+      volley.ledger.pool.query(
+        `with n as (select 'ea_01KAJX0M6Q' || lpad((random() * 1e15)::bigint::text, 16, '0') as id, (n % 64)::smallint as p from generate_series(1, $2::int) n),
+         a as (insert into action (id, tenant, type, user_id, parameters, origin, lane, p, status, next_at, deadline)
+               select id, (select tenant from endpoint where id = $1), $1, 'u', '{"id":"evt_1","body":{"data":{}}}', 'event:custom.a',
+                      -9223372036854775808, p, 'pending', now(), now() + interval '1 day' from n)
+         insert into timer (p, lane, at, id, sleeper) select p, -9223372036854775808, now(), id, md5($1)::uuid from n`,
+        [id, n],
+      )
+    const large = await create({
+      delivery: 'pull',
+      subscribed_events: [],
+      payload_mapping: { text: 'x'.repeat(200_000) },
+    })
+    await fill(large, 50)
+    const page = await poll(large, 'limit=1000')
+    expect([page.deliveries.length, page.has_more]).to.deep.equal([20, true])
+    const next = await poll(large, `limit=1000&cursor=${page.cursor}`)
+    expect(next.deliveries.length).to.equal(20)
+    const ones = Array(400).fill(1)
+    const slow = await create({
+      delivery: 'pull',
+      subscribed_events: [],
+      payload_mapping: { map: [ones, { reduce: [ones, { '+': [{ var: 'accumulator' }, 1] }, 0] }] },
+    })
+    await fill(slow, 1_000)
+    const some = await poll(slow, 'limit=1000')
+    expect(some.deliveries.length).to.be.within(1, 999)
+    expect(some.has_more).to.equal(true)
+  })
+
   it('is found at once, however much waits and however much was told before', async () => {
     const id = await create({ delivery: 'pull', subscribed_events: [] })
     // As a turn would have inserted them.

@@ -19,11 +19,10 @@ import { route } from '../route.ts'
 import { Duration, Nullable, within } from '../sending-terms.ts'
 import { EndpointParams } from './endpoints.ts'
 import { requireLive } from './live-key.ts'
+import { fitting, type Sized } from './page-room.ts'
 import { findRegistered } from './registered.ts'
 
 const PAGE = { default: 100, max: 1_000 }
-/** A page ends before the event with which it would have more bytes. */
-const PAGE_BYTES = 4 * 1024 * 1024
 const WAIT_MS_MAX = 30_000
 /** How often a request that waits asks the ledger: what happens now is told a moment later, and in the end each second. */
 const FIRST_LOOK_MS = 50
@@ -68,7 +67,7 @@ export const getPoll = route({
     const limit = query.limit ?? PAGE.default
     const waitMs = durationMs(query.wait ?? '0s') ?? 0
     const found = await waiting(endpoint, { limit: limit + 1, waitMs, signal }, deps)
-    const given = roomFor(found.slice(0, limit))
+    const given = await fitting(found.slice(0, limit), (each) => sizedWaiting(each, endpoint))
     const cursor =
       given.length === 0
         ? before
@@ -80,7 +79,7 @@ export const getPoll = route({
     return {
       status: 200,
       body: {
-        deliveries: given.map((each) => viewWaiting(each, endpoint)),
+        deliveries: given,
         cursor,
         has_more: found.length > given.length,
       },
@@ -88,20 +87,18 @@ export const getPoll = route({
   },
 })
 
-function viewWaiting({ id, parameters }: Waiting, { mapped }: RegisteredEndpoint): Static<typeof Pulled> {
+function sizedWaiting(
+  { id, parameters }: Waiting,
+  { mapped }: RegisteredEndpoint,
+): Sized<Static<typeof Pulled>> {
   const { id: event_id, body } = unpacked(parameters)
   const made = mapped?.(body) ?? { kind: 'made', text: body }
-  if (made.kind === 'failed') return { id, event_id, body: null, error: made.message }
-  return { id, event_id, body: JSON.parse(made.text) as unknown }
-}
-
-/** As many as fit into an answer, but one at least. */
-function roomFor(found: readonly Waiting[]): Waiting[] {
-  let bytes = 0
-  return found.filter(({ parameters }, i) => {
-    bytes += Buffer.byteLength(parameters)
-    return i === 0 || bytes <= PAGE_BYTES
-  })
+  if (made.kind === 'failed') {
+    const { message } = made
+    return { shown: { id, event_id, body: null, error: message }, bytes: Buffer.byteLength(message) }
+  }
+  const shown = { id, event_id, body: JSON.parse(made.text) as unknown }
+  return { shown, bytes: Buffer.byteLength(made.text) }
 }
 
 /** What is to be told now, or within `waitMs`. */
