@@ -2,19 +2,27 @@ import type { IncomingMessage } from 'node:http'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import getRawBody from 'raw-body'
 import { type Mistake, VolleyError } from '../errors.ts'
-import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
+import { jsonMistakeAt, placeIn, repeatedName } from '../json-mistake.ts'
 
 /** Deeper documents are refused before they are parsed: nothing behind this edge has to fear for its stack. */
 const DEPTH_MAX = 64
 
-/** The JSON of a request. Throws 400, 413 or 415 with where the mistake is; `limitBytes` counts what is inflated. */
-export async function readJson(request: IncomingMessage, limitBytes: number): Promise<unknown> {
+/**
+ * The JSON of a request. Throws 400, 413 or 415 with where the mistake is; `limitBytes` counts what is inflated. With
+ * `namesOnce`, an object that has the same name twice is a mistake too.
+ */
+export async function readJson(
+  request: IncomingMessage,
+  limitBytes: number,
+  { namesOnce = false } = {},
+): Promise<unknown> {
   requireJson(request.headers['content-type'])
   const bytes = await readBytes(request, limitBytes)
   const text = decodeUtf8(bytes)
   if (text.trim() === '') throw new VolleyError('malformed_json', 'The body is empty; JSON was expected.')
   refuseDepth(text)
   const value = parse(text)
+  if (namesOnce) refuseRepeated(text)
   const mistakes = MAYBE_UNSTORABLE.test(text) ? unstorable(value) : []
   if (mistakes.length > 0) throw new VolleyError('invalid_body', undefined, { details: mistakes })
   return value
@@ -136,6 +144,16 @@ function parse(text: string): unknown {
     const where = at >= text.length ? 'it ends too early' : `the mistake is at ${placeIn(text, at)}`
     throw new VolleyError('malformed_json', `The body is not valid JSON: ${where}.`)
   }
+}
+
+// The parser takes the last of them without a word.
+function refuseRepeated(text: string): void {
+  const repeated = repeatedName(text)
+  if (repeated === null) return
+  const message = `the name ${JSON.stringify(repeated.name.slice(0, 100))} stands twice in one object, at ${placeIn(text, repeated.at)}`
+  throw new VolleyError('invalid_body', `The body has a mistake: ${message}.`, {
+    details: [{ path: '', message }] satisfies Mistake[],
+  })
 }
 
 /** Without an escape, a name of that kind, an exponent or very many digits there is nothing to look for. */

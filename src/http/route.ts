@@ -84,6 +84,8 @@ export interface Declaration<
   headers?: H
   /** A JSON body; properties that it does not name are ignored. A `default` makes a property optional. */
   body?: B
+  /** The body has documents that people write: a name that stands twice in one object is refused, as in a file. */
+  namesOnce?: true
   answers: R
   /** Codes beyond those that every call can answer, for the description. */
   errors?: readonly ErrorCode[]
@@ -126,6 +128,7 @@ export interface Route {
   readonly openQuery?: true
   readonly headers?: TObject
   readonly body?: TSchema
+  readonly namesOnce?: true
   readonly answers: Answers
   readonly errors?: readonly ErrorCode[]
   readonly example?: unknown

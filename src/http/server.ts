@@ -104,7 +104,7 @@ function pathParams(context: Context): Record<string, string> {
 }
 
 async function validBody(context: Context, route: Route, limitBytes: number): Promise<unknown> {
-  const body = await readJson(context.req, limitBytes)
+  const body = await readJson(context.req, limitBytes, { namesOnce: route.namesOnce === true })
   const mistakes = mistakesOf(route.body!, body)
   if (mistakes.length > 0) throw new VolleyError('invalid_body', undefined, { details: mistakes })
   return body

@@ -67,6 +67,26 @@ describe('POST /api/rules/evaluate', () => {
     })
   }
 
+  const TWICE = '"when": {"==": [1, 2], "=="\n: [1, 1]}'
+  const RULES = `{"document": {"domain": "twice", "rules": [{"name": "a", ${TWICE}}]}}`
+  for (const [method, path, body] of [
+    ['POST', '/api/rules/evaluate', `{"rule": {${TWICE}}}`],
+    ['PUT', '/api/rules/recommendations/twice', RULES],
+    ['POST', '/api/rules/preview', RULES],
+    ['POST', '/api/rules/mappings/any/try', `{"given": {"action": {${TWICE}}}}`],
+    ['POST', '/api/webhooks/endpoints', `{"url": "https://example.com", "filter": {${TWICE}}}`],
+    ['PUT', '/api/webhooks/endpoints/any', `{"payload_mapping": {${TWICE}}}`],
+  ] as const) {
+    it(`refuses a name that stands twice in one object: ${method} ${path}`, async () => {
+      const answer = await volley.call(method, path, body)
+      expect([answer.status, answer.body.code]).to.deep.equal([400, 'invalid_body'])
+      const column = body.indexOf('"=="\n') + 1
+      expect(answer.body.error).to.include(
+        `the name "==" stands twice in one object, at line 1, column ${column}`,
+      )
+    })
+  }
+
   it('outlives every hostile document, and answers the next request', async () => {
     for (const { name, rule, data = {}, isTemplate, ends } of HOSTILE) {
       const { status } = await evaluate({ rule, data, as: isTemplate === true ? 'template' : 'logic' })

@@ -52,6 +52,7 @@ export const putRuleDocument = route({
     'Kinds are recommendations, mappings and scoring. A version with mistakes, or with cases that do not hold, is a draft and cannot be activated. In force, it stands in the place of the file about the same domain, of the same name, or for the same action.',
   auth: 'key',
   params: Params,
+  namesOnce: true,
   body: Type.Object({
     document: Type.Record(Type.String(), Type.Unknown(), {
       description: 'As in the folder of its kind in rules/.',

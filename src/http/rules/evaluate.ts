@@ -14,6 +14,7 @@ export const postEvaluate = route({
   description:
     'Nothing is kept and nothing follows. `warnings` says what is allowed and was hardly meant; it is left out where there is nothing to say.',
   auth: 'key',
+  namesOnce: true,
   body: Type.Object({
     rule: Type.Unknown({ description: 'JSON-logic, or a template where `as` says so.' }),
     data: Type.Optional(Type.Unknown({ description: 'What the rule sees; nothing where it is not given.' })),

@@ -13,6 +13,7 @@ export const postPreview = route({
   description:
     'Live events, the newest first, until `limit`. Users are taken as they are known now, as of the time of the event. What triggers would have asked in the same days is estimated from up to 1,000 people. Nothing is kept and nothing is sent.',
   auth: 'key',
+  namesOnce: true,
   body: Type.Object({
     document: Type.Record(Type.String(), Type.Unknown(), { description: 'As in rules/recommendations/.' }),
     days: Type.Optional(Type.Integer({ minimum: 1, maximum: 90, default: 7 })),

@@ -38,6 +38,7 @@ export const postTryMapping = route({
   summary: 'The body that a mapping makes of an action, or of given facts',
   auth: 'key',
   params: Type.Object({ name: Type.String() }),
+  namesOnce: true,
   body: Body,
   answers: {
     200: Type.Object({
