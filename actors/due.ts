@@ -3,7 +3,12 @@
  * times are ms since the epoch. A look that comes too early does nothing but say when the next one is due: so nothing has
  * to be written when people are active.
  */
-import { isLevelTrigger, type LevelTrigger, type Trigger } from '../src/documents/triggers.ts'
+import {
+  isLevelTrigger,
+  type LevelTrigger,
+  type TimeTrigger,
+  type Trigger,
+} from '../src/documents/triggers.ts'
 import { type Crossing, hourFrom, nextCrossing, periodAt, type Watched } from './crossings.ts'
 import {
   changeSeen,
@@ -45,7 +50,7 @@ export interface Look {
 /** So much time has history to arrive that is imported. */
 export const SETTLE_MS = 3_600_000
 
-/** By which name it is remembered that a change waits for its hour. */
+/** By which name it is remembered until when a change waits for its hour, or a silence for history to arrive. */
 const waitOf = ({ key }: Trigger): string => `${key} waits`
 
 /** What fires of a person now, each crossing once. */
@@ -56,8 +61,10 @@ export function lookAt(watched: Watched, watch: Watch, now: number): Look {
   for (const trigger of watch.triggers) {
     if (isLevelTrigger(trigger)) continue
     const crossing = crossingOf(trigger, watched, now)
-    if (crossing === null || crossing.at > now) continue
+    // Whatever else brought the look: a silence that history may still break waits its hour.
+    if (crossing === null || crossing.at > now || waitEnd(trigger, standing) > now) continue
     told[trigger.key] = crossing.mark
+    if (waitEnd(trigger, standing) !== OVER) told[waitOf(trigger)] = OVER
     fires.push({ trigger, seen: { kind: trigger.kind, ...trigger.written, ...crossing.seen } })
   }
   const asks = standing.asks.filter(({ at }) => at <= now)
@@ -105,6 +112,8 @@ interface Comparison {
 /** Zero stands for a wait that is over. */
 const OVER = 0
 
+const waitEnd = (trigger: Trigger, { fired }: Standing): number => fired[waitOf(trigger)] ?? OVER
+
 function changed(
   { trigger, was, is, standing, zone }: Comparison,
   now: number,
@@ -115,7 +124,7 @@ function changed(
     trigger,
     seen: { kind: 'change', ...trigger.written, ...facts },
   })
-  const waits = standing.fired[wait] ?? OVER
+  const waits = waitEnd(trigger, standing)
   const over = waits === OVER ? {} : { [wait]: OVER }
   if (seen !== null) {
     const at = hourFrom(now, trigger.at, zone)
@@ -139,13 +148,13 @@ export function nextDue(watched: Watched, watch: Watch, now: number, after: 'loo
   const { standing } = watched.person
   const times = standing.asks.map(({ at }) => at)
   for (const trigger of watch.triggers) {
-    const wait = isLevelTrigger(trigger) ? (standing.fired[waitOf(trigger)] ?? OVER) : OVER
-    if (wait !== OVER) times.push(wait)
-    const crossing = isLevelTrigger(trigger) ? null : crossingOf(trigger, watched, now)
-    if (crossing === null) continue
-    // Who has been silent for longer when something is said is likely being imported: the rest has to arrive.
-    const isHistory = after === 'word' && trigger.kind === 'inactive_for' && crossing.at < now - SETTLE_MS
-    times.push(isHistory ? now + SETTLE_MS : crossing.at)
+    const wait = waitEnd(trigger, standing)
+    if (isLevelTrigger(trigger)) {
+      if (wait !== OVER) times.push(wait)
+      continue
+    }
+    const crossing = crossingOf(trigger, watched, now)
+    if (crossing !== null) times.push(Math.max(crossing.at, wait))
   }
   if (watch.levels !== null) times.push(...nextOfLevels(watched.person, watch.levels, now, after))
   return times.length === 0 ? null : Math.ceil(Math.min(...times))
@@ -163,14 +172,40 @@ function nextOfLevels(person: Person, levels: LevelWatch, now: number, after: 'l
  * whoever is active is written no more often for it.
  */
 export function armed(watched: Watched, watch: Watch, now: number, after: 'look' | 'word'): Person {
-  const { id, person } = watched
+  const { id } = watched
+  const person = after === 'word' ? settling(watched, watch, now) : watched.person
   if (person.mergedInto !== null) return person.dueAt === null ? person : { ...person, dueAt: null }
   if (isSoonEnough(person, watch, now) && after === 'word') return person
-  const standing = withPeriods(watched, watch, now)
+  const standing = withPeriods({ id, person }, watch, now)
   const begun = standing === person.standing ? person : { ...person, standing }
   const next = nextDue({ id, person: begun }, watch, now, after)
   const dueAt = after === 'look' ? next : nearer(person.dueAt, next)
   return dueAt === begun.dueAt ? begun : { ...begun, dueAt }
+}
+
+/**
+ * Who has been silent for longer when something is said is likely being imported: the rest has to arrive. So such a silence
+ * waits from the latest word on, and one that a word ends waits no more.
+ */
+function settling(watched: Watched, watch: Watch, now: number): Person {
+  const { person } = watched
+  if (person.mergedInto !== null) return person
+  const waits: Record<string, number> = {}
+  for (const trigger of watch.triggers) {
+    if (trigger.kind !== 'inactive_for') continue
+    const end = isHistory(trigger, watched, now) ? now + SETTLE_MS : OVER
+    if (end !== waitEnd(trigger, person.standing)) waits[waitOf(trigger)] = end
+  }
+  if (Object.keys(waits).length === 0) return person
+  return { ...person, standing: withFired(person.standing, waits, watch.keys) }
+}
+
+/** Of whoever is active this is known without a calendar, which is dear. */
+function isHistory(trigger: TimeTrigger & { kind: 'inactive_for' }, watched: Watched, now: number): boolean {
+  const { lastSeen } = watched.person
+  if (lastSeen === null || lastSeen + trigger.ms >= now - SETTLE_MS) return false
+  const crossing = nextCrossing(trigger, watched, now)
+  return crossing !== null && crossing.at < now - SETTLE_MS
 }
 
 /** Looked at by then all the same: it need not be known by when exactly. */

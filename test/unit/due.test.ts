@@ -147,6 +147,32 @@ describe('silence', () => {
     expect(life.fired).to.have.length(1)
   })
 
+  it('waits for the rest of an import whatever else is due in between', () => {
+    const life = new Life(watchFor({ inactive_for: '14d' }, { every: '1h' }))
+    const silences = () => life.fired.filter(({ seen }) => seen.kind === 'inactive_for')
+    for (let ago = 300; ago >= 20; ago -= 20) {
+      life.acts('custom.seen', life.now - ago * DAY)
+      life.until(life.now + HOUR / 2)
+    }
+    expect(life.looks).to.be.above(2)
+    expect(silences()).to.deep.equal([])
+    const lastWord = life.now - HOUR / 2
+    life.until(lastWord + HOUR - 1)
+    expect(silences()).to.deep.equal([])
+    life.until(lastWord + HOUR)
+    expect(silences().map(({ at }) => iso(at))).to.deep.equal([iso(lastWord + HOUR)])
+    life.until(life.now + 100 * DAY)
+    expect(silences()).to.have.length(1)
+  })
+
+  it('that begins after an import has no hour to wait', () => {
+    const life = new Life(watchFor({ inactive_for: '10m' }))
+    life.acts('custom.seen', life.now - DAY)
+    life.acts()
+    life.until(START + DAY)
+    expect(life.firedAt).to.deep.equal([iso(START + HOUR / 6)])
+  })
+
   it('of two who are one is told once', () => {
     const watch = watchFor({ inactive_for: '14d' })
     const [one, other] = [new Life(watch), new Life(watch)]
