@@ -225,6 +225,22 @@ describe('what a client carries out of what it was recommended', () => {
     expect(await lessons()).to.deep.equal([])
   })
 
+  it('is shown to a test key only where it was decided for one', async () => {
+    const { test: testKey } = volley.keys
+    const live = await recommend('seen')
+    const tested = await recommend('seen', testKey)
+    const shown = (id: string) => volley.call('GET', `/api/decisions/${id}`, undefined, { key: testKey })
+    const listed = async (query: string) =>
+      volley.call('GET', `/api/decisions?user_id=seen${query}`, undefined, { key: testKey })
+    expect((await shown(tested.decision_id)).status).to.equal(200)
+    const refused = await shown(live.decision_id)
+    expect([refused.status, refused.body.code]).to.deep.equal([404, 'not_found'])
+    expect((await listed('')).body.decisions.map(({ id }: { id: string }) => id)).to.deep.equal([
+      tested.decision_id,
+    ])
+    expect((await listed('&test=false')).body.details[0].path).to.equal('/test')
+  })
+
   it('still teaches after its user was erased, of whom nothing is left and nobody is made again', async () => {
     const before = await recommend('gone')
     await tell(before.decision_id, { status: 'completed', result: { name: 'Erika' } })

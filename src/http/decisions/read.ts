@@ -42,7 +42,7 @@ export const getDecisions = route({
       since: query.since === undefined ? null : sinceOf(query.since),
       sent: query.sent ?? null,
       holdout: query.holdout ?? null,
-      test: query.test ?? null,
+      test: testOf(query.test, caller),
       before: query.cursor === undefined ? null : cursorOf(query.cursor),
       limit: query.limit ?? 50,
     })
@@ -60,6 +60,8 @@ export const getDecision = route({
   errors: ['not_found'],
   async handler({ params, caller, deps }) {
     const found = await knownDecision(params.id, caller, deps)
+    // It says what is known of a live person, of whom a test key knows nothing.
+    if (caller.mode === 'test' && !found.test) throw noDecision(params.id)
     const made =
       found.actionId === null
         ? null
@@ -71,8 +73,16 @@ export const getDecision = route({
 /** The caller's decision with this id; throws `not_found` where there is none. */
 export async function knownDecision(id: string, caller: Caller, deps: WebDeps): Promise<ReadDecision> {
   const found = isId('de', id) ? await readDecision(deps.ledger.pool, caller.tenant, id) : null
-  if (found === null) throw new VolleyError('not_found', `No decision has the id ${id}.`)
+  if (found === null) throw noDecision(id)
   return found
+}
+
+const noDecision = (id: string) => new VolleyError('not_found', `No decision has the id ${id}.`)
+
+/** A test key sees what was decided for test keys, and nothing of live people. */
+function testOf(asked: boolean | undefined, { mode }: Caller): boolean | null {
+  if (mode === 'live') return asked ?? null
+  return asked === false ? wrong('/test', 'must be true for a test key') : true
 }
 
 /** Milliseconds of a `since`; throws `invalid_query` for one that no calendar has. */
