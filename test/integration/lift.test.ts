@@ -55,6 +55,15 @@ describe('the lift of a domain', () => {
       [newId('ev'), tenant, user, type, JSON.stringify({ total }), agoMs, test],
     )
 
+  it('says that no such event was seen, and not of one that only others did', async () => {
+    await decided('one')
+    await bought('one', 5, { test: true })
+    const { body } = await lift('')
+    expect(body.note).to.match(/"custom\.purchase\.completed" was seen/)
+    await bought('stranger', 5)
+    expect((await lift('')).body).to.not.have.property('note')
+  })
+
   it('compares from the first decision of each user on, within the window, and adds up what they spent', async () => {
     for (let n = 0; n < 40; n++) {
       await decided(`t${n}`)

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { type Estimate, type Group, type Lift, liftOf } from '../../decisions/lift.ts'
 import { durationMs } from '../../duration.ts'
-import { type LiftGroup, readLift } from '../../ledger/decisions/lift.ts'
+import { type LiftGroup, readLift, wasSeen } from '../../ledger/decisions/lift.ts'
 import { TimeInput } from '../external/new-action.ts'
 import { route } from '../route.ts'
 import { Duration, Nullable } from '../sending-terms.ts'
@@ -65,6 +65,9 @@ export const getLift = route({
       since: Type.String(),
       within: Type.String(),
       open: Type.Integer({ description: 'Users whose time to do it is not over yet.' }),
+      note: Type.Optional(
+        Type.String({ description: 'Only where no such event was seen: the figures say nothing then.' }),
+      ),
       overall: LiftSchema,
       by_rule: Type.Array(Type.Object({ rule: Type.String(), ...LiftSchema.properties }), {
         description: 'By the rule of the first pick.',
@@ -79,6 +82,9 @@ export const getLift = route({
     const value = query.value === undefined ? null : query.value.split('.').slice(1)
     const asked = { tenant, domain, event, value, withinMs: windowOf(within), since }
     const groups = await readLift(deps.ledger.pool, asked)
+    // Most ask about what happens: only where nobody decided for did it, it may be misspelt.
+    const isUnseen =
+      groups.every(({ conversions }) => conversions === 0) && !(await wasSeen(deps.ledger.pool, asked))
     const rules = [...new Set(groups.flatMap(({ rule }) => (rule === null ? [] : [rule])))]
     return {
       status: 200,
@@ -88,12 +94,16 @@ export const getLift = route({
         since: new Date(since).toISOString(),
         within,
         open: groups.filter(({ rule }) => rule === null).reduce((sum, { open }) => sum + open, 0),
+        ...(isUnseen ? { note: unseen(event) } : {}),
         overall: view(liftIn(groups, null)),
         by_rule: rules.map((rule) => ({ rule, ...view(liftIn(groups, rule)) })),
       },
     }
   },
 })
+
+const unseen = (event: string): string =>
+  `No event of the type ${JSON.stringify(event)} was seen in this period; look at how it is written.`
 
 function periodOf(text: string | undefined, now: number): number {
   const since = text === undefined ? now - PERIOD_MS : sinceOf(text)

@@ -62,13 +62,29 @@ export async function readLift(
   pool: Pool,
   { tenant, domain, event, value, withinMs, since }: LiftAsked,
 ): Promise<LiftGroup[]> {
-  const idAt = (prefix: string) => `${prefix}_${encodeTime(Math.max(0, since - CLOCKS_APART_MS), 10)}`
   const query = {
     name: 'lift',
     text: READ,
-    values: [tenant, domain, idAt('de'), since, idAt('ev'), event, withinMs, value],
+    values: [tenant, domain, idAt('de', since), since, idAt('ev', since), event, withinMs, value],
     query_timeout: QUERY_TIMEOUT_MS,
   }
   const { rows } = await pool.query<LiftGroup>(query)
   return rows
+}
+
+const idAt = (prefix: string, since: number) =>
+  `${prefix}_${encodeTime(Math.max(0, since - CLOCKS_APART_MS), 10)}`
+
+/** Whether any live user did it since then, decided for or not. */
+export async function wasSeen(
+  pool: Pool,
+  { tenant, event, since }: Pick<LiftAsked, 'tenant' | 'event' | 'since'>,
+): Promise<boolean> {
+  const query = {
+    name: 'lift-event-seen',
+    text: `select from event where tenant = $1 and id >= $2 and type = $3 and kind = 'event' and not test limit 1`,
+    values: [tenant, idAt('ev', since), event],
+    query_timeout: QUERY_TIMEOUT_MS,
+  }
+  return (await pool.query(query)).rowCount === 1
 }
