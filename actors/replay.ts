@@ -59,7 +59,7 @@ export function takeNext(
   return { ...taken, cursor: places, isEnd: false }
 }
 
-/** The source whose next is the earliest; null where none has any. */
+/** The source whose next is the earliest; null where all are empty. */
 function earliest(
   pages: Readonly<Record<Source, PastPage>>,
   next: Readonly<Record<Source, number>>,

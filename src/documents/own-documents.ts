@@ -24,7 +24,7 @@ export interface OwnChange {
 
 /** Where tenants' own documents are kept. */
 export interface OwnSource {
-  /** Whose documents have changed of late; at the first time, who has any in force. */
+  /** Whose documents have changed of late; at the first time, who has one in force. */
   changes(): Promise<readonly OwnChange[]>
   /** Everything that is in force of these tenants. */
   read(tenants: readonly string[]): Promise<readonly OwnDocument[]>
@@ -49,7 +49,7 @@ const TENANTS_A_READ = 100
 const NONE: OwnSet = ownSetOf([], [])
 
 /**
- * The documents that tenants keep themselves. Who has any is known of all tenants; what they say is read when it is first
+ * The documents that tenants keep themselves. Who has one is known of all tenants; what they say is read when it is first
  * needed, and again when it changes.
  */
 export class OwnDocuments {

@@ -10,7 +10,7 @@ export interface PageEnd {
   id: string
 }
 
-/** Which actions are asked for; null: any. `since` in ms makes the list go by last change, oldest first. */
+/** Which actions are asked for; null: all. `since` in ms makes the list go by last change, oldest first. */
 export interface ActionFilter {
   statuses: readonly Status[] | null
   provider: string | null

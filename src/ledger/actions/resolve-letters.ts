@@ -22,7 +22,7 @@ export interface Letter {
   resolvedBy: string | null
 }
 
-/** Which letters are asked for; null: any. `tenant` is a slug, `before` the id where the page before ended. */
+/** Which letters are asked for; null: all. `tenant` is a slug, `before` the id where the page before ended. */
 export interface LetterFilter {
   reason: string | null
   tenant: string | null

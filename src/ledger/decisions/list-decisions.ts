@@ -1,9 +1,9 @@
 import type { Pool } from 'pg'
-import { encodeTime } from 'ulid'
+import { idSince, pageEnd } from '../pages.ts'
 import { askByUser } from '../people/by-user.ts'
 import { DECISION_COLUMNS, type ReadDecision } from './decisions.ts'
 
-/** Which decisions are asked for; null: any. */
+/** Which decisions are asked for; null: all. */
 export interface DecisionFilter {
   userId: string | null
   domain: string | null
@@ -26,11 +26,6 @@ export interface DecisionPageAsked extends DecisionFilter {
 export type ListedDecision = Omit<ReadDecision, 'body'>
 
 type Row = ListedDecision & { end: string | null }
-
-/** So many decisions are looked at for one page: what is rare is found in several pages, and none takes long. */
-const LOOKED_AT = 10_000
-/** Ids begin with the time at which a process made them, by its own clock. */
-const CLOCKS_APART_MS = 600_000
 
 /**
  * Decisions of a tenant, the newest first. A page may have fewer than `limit` although others follow; `before` of the next
@@ -57,16 +52,12 @@ const SHOWN = `select ${DECISION_COLUMNS} from page d left join carried c on c.d
 function byTime(tenant: string, asked: DecisionPageAsked): { text: string; values: unknown[] } {
   const values: unknown[] = []
   const param = (value: unknown) => `$${values.push(value)}`
-  const range = rangeOf(tenant, asked, param).join(' and ')
+  const range = rangeOf(tenant, asked, param)
   const conditions = conditionsOf(asked, param)
-  // Where all match, a page ends by itself.
-  const end =
-    conditions.length === 0
-      ? 'null'
-      : `(select id from decision where ${range} order by id desc offset ${LOOKED_AT - 1} limit 1)`
+  const end = pageEnd('decision', range, conditions)
   const text = `
 with looked_at as materialized (select ${end}::text as "end"), page as materialized (
-  select * from decision where ${[range, ...conditions].join(' and ')} and id >= coalesce((select "end" from looked_at), '')
+  select * from decision where ${[...range, ...conditions].join(' and ')} and id >= coalesce((select "end" from looked_at), '')
   order by id desc limit ${param(asked.limit + 1)})
 select found.*, "end" from looked_at left join (${SHOWN}) found on true order by found.id desc`
   return { text, values }
@@ -93,8 +84,7 @@ function rangeOf(
 ): string[] {
   const range = [`tenant = ${param(tenant)}`]
   if (before !== null) range.push(`id < ${param(before)}`)
-  if (since !== null)
-    range.push(`id >= ${param(`de_${encodeTime(Math.max(0, since - CLOCKS_APART_MS), 10)}`)}`)
+  if (since !== null) range.push(`id >= ${param(idSince('de', since))}`)
   return range
 }
 

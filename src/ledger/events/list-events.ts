@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { encodeTime } from 'ulid'
+import { idAfter, idSince, pageEnd } from '../pages.ts'
 import type { EventKind } from './accept-events.ts'
 
 /** What came in; other rows pass something on from one partition to another, and say nothing that is new. */
@@ -25,7 +25,7 @@ export interface ListedEvent {
   decides: boolean
 }
 
-/** Which events are asked for; null: any. */
+/** Which events are asked for; null: all. */
 export interface EventFilter {
   userId: string | null
   type: string | null
@@ -47,11 +47,6 @@ export const LISTED = `id, kind, user_id as "userId", is_anonymous as "isAnonymo
   (date_part('epoch', time) * 1000)::float8 as time, (date_part('epoch', received_at) * 1000)::float8 as "receivedAt",
   source, dedupe_id as "dedupeId", test, decides`
 
-/** Ids begin with the time at which a web process made them, by its own clock. */
-const CLOCKS_APART_MS = 600_000
-/** So many events are looked at for one page: what is rare is found in several pages, and none takes long. */
-const LOOKED_AT = 10_000
-
 /**
  * Events of a tenant, the newest first. A page may have fewer than `limit` although others follow; `before` of the next
  * page is null where none does.
@@ -63,17 +58,13 @@ export async function listEvents(
 ): Promise<{ events: ListedEvent[]; next: string | null }> {
   const values: unknown[] = []
   const param = (value: unknown) => `$${values.push(value)}`
-  const range = rangeOf(tenant, asked, param).join(' and ')
+  const range = rangeOf(tenant, asked, param)
   const conditions = conditionsOf(asked, param)
-  // Where all match, a page ends by itself.
-  const end =
-    conditions.length === 0
-      ? 'null'
-      : `(select id from event where ${range} order by id desc offset ${LOOKED_AT - 1} limit 1)`
+  const end = pageEnd('event', range, conditions)
   const { rows } = await pool.query<ListedEvent & { end: string | null }>(
     `with looked_at as materialized (select ${end}::text as "end")
      select found.*, "end" from looked_at left join lateral (
-       select ${LISTED} from event where ${[range, IS_SHOWN, ...conditions].join(' and ')} and id >= coalesce("end", '')
+       select ${LISTED} from event where ${[...range, IS_SHOWN, ...conditions].join(' and ')} and id >= coalesce("end", '')
        order by id desc limit ${param(asked.limit + 1)}) found on true`,
     values,
   )
@@ -88,12 +79,11 @@ function rangeOf(
   { userId, since, until, before }: EventPageAsked,
   param: (value: unknown) => string,
 ): string[] {
-  const idAt = (ms: number) => param(`ev_${encodeTime(Math.max(0, ms), 10)}`)
   const range = [`tenant = ${param(tenant)}`]
   if (userId !== null) range.push(`user_id = ${param(userId)}`)
   if (before !== null) range.push(`id < ${param(before)}`)
-  if (since !== null) range.push(`id >= ${idAt(since - CLOCKS_APART_MS)}`)
-  if (until !== null) range.push(`id < ${idAt(until + CLOCKS_APART_MS)}`)
+  if (since !== null) range.push(`id >= ${param(idSince('ev', since))}`)
+  if (until !== null) range.push(`id < ${param(idAfter('ev', until))}`)
   return range
 }
 

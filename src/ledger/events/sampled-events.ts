@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { encodeTime } from 'ulid'
+import { idSince } from '../pages.ts'
 
 /** An event of a client as rules would see it; `time` in ms. */
 export interface SampledEvent {
@@ -21,8 +21,6 @@ export interface EventSample {
 /** So many events are looked at, the newest ones, and so many are counted: some hundred ms of Postgres each. */
 const LOOKED_AT = 200_000
 const COUNTED = 3_000_000
-/** Ids begin with the time at which a web process made them, by its own clock. */
-const CLOCKS_APART_MS = 600_000
 
 const SAMPLE = `
 with edge as materialized (
@@ -57,14 +55,7 @@ export async function sampleEvents(
   const { rows } = await pool.query<{ matching: number; total: number; events: SampledEvent[] }>({
     name: 'events-sample',
     text: SAMPLE,
-    values: [
-      tenant,
-      `ev_${encodeTime(Math.max(0, since - CLOCKS_APART_MS), 10)}`,
-      since,
-      exact,
-      prefixes,
-      limit,
-    ],
+    values: [tenant, idSince('ev', since), since, exact, prefixes, limit],
   })
   const { matching, total, events } = rows[0]!
   if (total === 0) return { events, matching, isEstimate: false }
