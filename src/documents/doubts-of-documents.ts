@@ -2,9 +2,9 @@ import type { Mistake } from '../errors.ts'
 import { doubtsOfCondition, doubtsOfLogic, doubtsOfTemplate, doubtsOfText } from './doubts.ts'
 import { doubtsOfWords } from './doubts-of-words.ts'
 import type { WrittenMapping } from './mappings.ts'
+import { neverApplies } from './never-applies.ts'
 import type { WrittenRules } from './rule-book.ts'
 import type { WrittenScoring } from './scoring.ts'
-import { unwinnable } from './unwinnable.ts'
 
 const SEEN_BY_RULES = ['event', 'trigger', 'user', 'context', 'now']
 const SEEN_BY_MAPPINGS = ['action', 'user', 'now']
@@ -15,7 +15,7 @@ export function doubtsOfRules(written: WrittenRules): Mistake[] {
   const { rules } = written
   return [
     ...doubtsOfWords(written),
-    ...unwinnable(rules),
+    ...neverApplies(rules),
     ...rules.flatMap(({ when, parameters, reasoning }, index) => [
       ...doubtsOfCondition(when, `/rules/${index}/when`, SEEN_BY_RULES),
       ...doubtsOfTemplate(parameters ?? {}, `/rules/${index}/parameters`, SEEN_BY_RULES),

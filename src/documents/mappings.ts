@@ -1,7 +1,7 @@
 import { compiledFrom, type DocumentFile, readDocument } from './document-file.ts'
 import { fullBudget, type Logic, LogicError } from './evaluate.ts'
+import { pathsIn } from './never-applies.ts'
 import { compileTemplate } from './template.ts'
-import { pathsIn } from './unwinnable.ts'
 
 export interface WrittenMapping {
   name: string

@@ -1,4 +1,4 @@
-import { pathsIn } from './unwinnable.ts'
+import { pathsIn } from './never-applies.ts'
 
 /** A number of days since something, which logic compares with. */
 export interface Threshold {

@@ -119,11 +119,6 @@ describe('a trigger in a document', () => {
     expect(doubts([rule('a', [silence], { when: { '!!': { var: 'trigger.last_seen' } } })])).to.deep.equal([])
     const [ofEvent] = doubts([rule('a', [silence], { when: { '==': [{ var: 'event.type' }, 'x'] } })])
     expect(ofEvent).to.match(/^\/rules\/0\/on: names no type of event/)
-    const [hidden] = doubts([rule('a', [silence], { confidence: 0.9 }), rule('b', [silence])])
-    expect(hidden).to.match(/b can never win: a always applies/)
-    expect(
-      doubts([rule('a', [silence], { confidence: 0.9 }), rule('b', [{ inactive_for: '15d' }])]),
-    ).to.deep.equal([])
   })
 })
 
