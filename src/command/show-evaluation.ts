@@ -1,5 +1,5 @@
 import type { Evaluation } from '../decisions/evaluate-recorded.ts'
-import type { Estimated } from '../decisions/off-policy.ts'
+import { type Estimated, EFFECTIVE_MIN as INTERVAL_MIN } from '../decisions/off-policy.ts'
 
 /** Fewer decisions than this say next to nothing of a rate. */
 const EFFECTIVE_MIN = 100
@@ -36,12 +36,15 @@ export function evaluationLines(
     ...picks
       .slice(0, PICKS_SHOWN)
       .map(({ rule, share }) => `  ${rule.padEnd(28)} ${percent(share).padStart(6)} of its picks`),
-    ...warnings({ effective: estimates.effective, unseen }),
+    ...warnings({ estimates, unseen }),
   ]
 }
 
 const line = (name: string, { mean, low, high }: Estimated): string =>
-  `  ${name.padEnd(20)} ${figure(mean).padStart(8)}  ${figure(low)} to ${figure(high)}`
+  `  ${name.padEnd(20)} ${figure(mean).padStart(8)}  ${interval(low, high)}`
+
+const interval = (low: number, high: number): string =>
+  Number.isNaN(low) ? '–' : `${figure(low)} to ${figure(high)}`
 
 const figure = (value: number): string => (Number.isFinite(value) ? value.toFixed(4) : '–')
 
@@ -60,8 +63,15 @@ function leftOut(others: Omit<Evaluation['counted'], 'compared'>): string[] {
   return told.length === 0 ? [] : [`left out: ${told.join(', ')}`]
 }
 
-function warnings({ effective, unseen }: { effective: number; unseen: number }): string[] {
+function warnings({ estimates, unseen }: Pick<Evaluation, 'estimates' | 'unseen'>): string[] {
+  const { effective, logged, snips } = estimates
+  const isWithout = Number.isNaN(logged.low) || Number.isNaN(snips.low)
   return [
+    ...(isWithout
+      ? [
+          `! No interval (–) where fewer than ${INTERVAL_MIN} decisions count, or all had the same reward: it would look certain.`,
+        ]
+      : []),
     ...(effective < EFFECTIVE_MIN
       ? [
           `! Too few: the estimates rest on fewer than ${EFFECTIVE_MIN} decisions, and their intervals say too little.`,

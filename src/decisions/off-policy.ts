@@ -8,7 +8,10 @@ export interface Logged {
   reward: number
 }
 
-/** A mean with its 95 % interval; the bounds are those of a rate, and NaN where nothing can be said. */
+/**
+ * A mean with its 95 % interval; the bounds are those of a rate. NaN where nothing can be said: bounds where fewer than
+ * EFFECTIVE_MIN decisions stand behind it, or where all of them had the same reward.
+ */
 export interface Estimated {
   mean: number
   low: number
@@ -31,6 +34,9 @@ export interface OffPolicy {
   effective: number
 }
 
+/** Of fewer decisions a mean is not normally distributed, and the few may agree by luck: an interval would look certain. */
+export const EFFECTIVE_MIN = 30
+
 /** Two-sided 95 % of a normal distribution. */
 const DEVIATIONS = 1.96
 
@@ -46,18 +52,27 @@ export function offPolicy(decisions: readonly Logged[]): OffPolicy {
     (reward, index) => ((reward - snips) * weights[index]! * decisions.length) / weight,
   )
   const logged = meanOf(rewards)
+  const effective = weight === 0 ? 0 : weight ** 2 / sum(weights.map((each) => each ** 2))
+  const counted = rewards.filter((_, index) => weights[index]! > 0)
+  const isTold = tellsError(counted, effective)
+  const error = (values: readonly number[]): number => (isTold ? errorOf(values) : Number.NaN)
   return {
     decisions: decisions.length,
-    logged: bounded(logged, errorOf(rewards), RATE),
-    ips: bounded(meanOf(weighted), errorOf(weighted), { low: 0, high: Number.POSITIVE_INFINITY }),
-    snips: bounded(snips, errorOf(moves), RATE),
-    gain: bounded(snips - logged, errorOf(moves.map((move, index) => move - (rewards[index]! - logged))), {
+    logged: bounded(logged, tellsError(rewards, rewards.length) ? errorOf(rewards) : Number.NaN, RATE),
+    ips: bounded(meanOf(weighted), error(weighted), { low: 0, high: Number.POSITIVE_INFINITY }),
+    snips: bounded(snips, error(moves), RATE),
+    gain: bounded(snips - logged, error(moves.map((move, index) => move - (rewards[index]! - logged))), {
       low: -1,
       high: 1,
     }),
-    effective: weight === 0 ? 0 : weight ** 2 / sum(weights.map((each) => each ** 2)),
+    effective,
   }
 }
+
+/** Whether the spread of rewards says how far their mean may be off. */
+const tellsError = (rewards: readonly number[], effective: number): boolean =>
+  // What sums of floats lose is no decision less.
+  effective >= EFFECTIVE_MIN - 1e-6 && rewards.some((reward) => reward !== rewards[0])
 
 const RATE = { low: 0, high: 1 }
 

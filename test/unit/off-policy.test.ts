@@ -20,8 +20,34 @@ describe('off-policy estimates', () => {
     expect(gain.mean).to.be.closeTo(0.5 - 0.625, 1e-12)
     expect(effective).to.be.closeTo(4.5 ** 2 / 8.25, 1e-12)
     expect(decisions).to.equal(4)
-    // Rewards with their weights have the variance 0.932292, the mean of four of them a quarter of it.
-    expect(ips.high - ips.mean).to.be.closeTo(1.96 * Math.sqrt(0.93229166667 / 4), 1e-6)
+  })
+
+  it('have the interval that they have by hand', () => {
+    const four: Logged[] = [
+      { propensity: 0.5, target: 1, reward: 1 },
+      { propensity: 0.5, target: 0, reward: 1 },
+      { propensity: 0.25, target: 0.5, reward: 0 },
+      { propensity: 0.8, target: 0.4, reward: 0.5 },
+    ]
+    const { ips } = offPolicy(Array.from({ length: 25 }, () => four).flat())
+    // Rewards with their weights have the sum of squares 2.796875 in each four, about their mean of 0.5625.
+    expect(ips.high - ips.mean).to.be.closeTo(1.96 * Math.sqrt((25 * 2.796875) / 99 / 100), 1e-6)
+  })
+
+  it('have no interval where few agree, or all do, rather than one without width', () => {
+    const one: Logged = { propensity: 0.5, target: 1, reward: 1 }
+    const others = Array.from({ length: 100 }, (_, i): Logged => ({ ...one, target: 0, reward: i % 2 }))
+    const few = offPolicy([one, ...others])
+    expect(few.snips.mean).to.equal(1)
+    for (const { low, high } of [few.snips, few.ips, few.gain])
+      expect([low, high]).to.deep.equal([Number.NaN, Number.NaN])
+    expect(few.logged.low).to.be.within(0.3, 0.5)
+    const all = offPolicy(Array.from({ length: 200 }, () => one))
+    for (const { low } of [all.snips, all.ips, all.gain, all.logged]) expect(low).to.be.NaN
+    const enough = (n: number) =>
+      offPolicy(Array.from({ length: n }, (_, i): Logged => ({ ...one, reward: i % 2 }))).snips.low
+    expect(enough(29)).to.be.NaN
+    expect(enough(30)).to.be.within(0.2, 0.4)
   })
 
   it('are what was done where the other way does the same', () => {
