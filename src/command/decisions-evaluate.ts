@@ -7,6 +7,7 @@ import { loadRuleDocument, loadRules, type RuleDocument } from '../documents/rul
 import { durationMs } from '../duration.ts'
 import { VolleyError } from '../errors.ts'
 import { recordedDecisions } from '../ledger/decisions/recorded-decisions.ts'
+import { listDocuments } from '../ledger/rules/rule-documents.ts'
 import { readSending } from '../ledger/tenants/sending.ts'
 import { evaluationLines } from './show-evaluation.ts'
 
@@ -42,9 +43,29 @@ export async function linesOfEvaluation(
   const replay = new Replay(other)
   for await (const decision of recordedDecisions(pool, asked)) replay.add(decision)
   const evaluation = replay.result()
+  if (Object.values(evaluation.counted).every((count) => count === 0))
+    await refuseUnknown(pool, rulesDir, { ...options, id: found.tenant })
   return options.json === true
     ? [JSON.stringify(jsonOf(evaluation), null, 2)]
     : evaluationLines(evaluation, options)
+}
+
+/** Without a decision a domain may be a slip of the pen; one that a document is about has none yet. */
+async function refuseUnknown(
+  pool: Pool,
+  rulesDir: string,
+  { domain, since, tenant, id }: EvaluateOptions & { id: string },
+): Promise<void> {
+  const own = await listDocuments(pool, id)
+  const known = [
+    ...loadRules(rulesDir).documents.map((document) => document.domain),
+    ...own.flatMap(({ kind, name }) => (kind === 'recommendations' ? [name] : [])),
+  ]
+  if (known.includes(domain)) return
+  throw new VolleyError(
+    'config_invalid',
+    `--domain ${domain}: ${tenant} has no decision of the last ${since} in it, and no document is about it${didYouMean(domain, known)}`,
+  )
 }
 
 /** What is compared with: a document, or the same offers with another strategy. */

@@ -91,6 +91,9 @@ describe('volley decisions evaluate', () => {
     expect(await refused({})).to.include('expected --document <file> or --strategy <name>')
     expect(await refused({ strategy: 'best', since: 'long' })).to.include('--since long: expected a duration')
     expect(await refused({ strategy: 'best', tenant: 'nobody' })).to.include('No tenant is called nobody')
+    expect(await refused({ strategy: 'best', domain: 'ofers' })).to.match(
+      /^--domain ofers: acme has no decision of the last 1d in it, .*; did you mean "offers"\?$/,
+    )
     const file = join(home, 'recommendations', 'offers.json')
     expect(await refused({ document: file, domain: 'offer' })).to.include('did you mean "offers"')
   })
