@@ -173,7 +173,7 @@ function nextOfLevels(person: Person, levels: LevelWatch, now: number, after: 'l
  */
 export function armed(watched: Watched, watch: Watch, now: number, after: 'look' | 'word'): Person {
   const { id } = watched
-  const person = after === 'word' ? settling(watched, watch, now) : watched.person
+  const person = after === 'word' ? settled(watched, watch, now) : watched.person
   if (person.mergedInto !== null) return person.dueAt === null ? person : { ...person, dueAt: null }
   if (isSoonEnough(person, watch, now) && after === 'word') return person
   const standing = withPeriods({ id, person }, watch, now)
@@ -184,10 +184,11 @@ export function armed(watched: Watched, watch: Watch, now: number, after: 'look'
 }
 
 /**
+ * The person after a word, with what waits for it.
  * Who has been silent for longer when something is said is likely being imported: the rest has to arrive. So such a silence
  * waits from the latest word on, and one that a word ends waits no more.
  */
-function settling(watched: Watched, watch: Watch, now: number): Person {
+export function settled(watched: Watched, watch: Watch, now: number): Person {
   const { person } = watched
   if (person.mergedInto !== null) return person
   const waits: Record<string, number> = {}

@@ -1,4 +1,4 @@
-import { armed, changesOf, type Fire, lookAt, type Watch } from '../../actors/due.ts'
+import { armed, changesOf, type Fire, lookAt, settled, type Watch } from '../../actors/due.ts'
 import { type Person, seenByRules } from '../../actors/person.ts'
 import { watchOf } from '../decisions/watch.ts'
 import type { AskedDocument } from '../documents/rule-book.ts'
@@ -18,8 +18,11 @@ export function decideDue(row: DueRow, running: Running, deciding: Deciding): vo
   decided.looked.push(row)
   const person = draft.known.get(personKey(row))
   if (person === undefined || person.mergedInto !== null) return
-  const look = lookAt({ id, person }, watchOf(deciding.rules, tenant, id), deciding.now)
-  keepPerson(draft, whose, { ...person, standing: look.standing })
+  const watch = watchOf(deciding.rules, tenant, id)
+  // What was said in this very turn may be the middle of an import, too.
+  const heard = draft.writes.has(personKey(row)) ? settled({ id, person }, watch, deciding.now) : person
+  const look = lookAt({ id, person: heard }, watch, deciding.now)
+  keepPerson(draft, whose, { ...heard, standing: look.standing })
   draft.looked.add(personKey(row))
   decideFires(whose, look.fires, running, deciding)
   for (const { domain } of look.asks) {

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
-import { armed, changesOf, lookAt, type Watch } from '../../actors/due.ts'
+import { armed, changesOf, lookAt, settled, type Watch } from '../../actors/due.ts'
 import { type Person, told, unknownPerson } from '../../actors/person.ts'
 import { compileWatch } from '../../src/decisions/watch.ts'
 import { compileScoring, type WrittenScoring } from '../../src/documents/scoring.ts'
@@ -163,6 +163,14 @@ describe('silence', () => {
     expect(silences().map(({ at }) => iso(at))).to.deep.equal([iso(lastWord + HOUR)])
     life.until(life.now + 100 * DAY)
     expect(silences()).to.have.length(1)
+  })
+
+  it('waits also where the look comes in the very turn of the word', () => {
+    const watch = watchFor({ inactive_for: '14d' })
+    const person = told(unknownPerson(false), { kind: 'event', type: 'custom.seen', at: START - 20 * DAY })
+    const watched = { id: 'u1', person: settled({ id: 'u1', person }, watch, START) }
+    expect(lookAt(watched, watch, START).fires).to.deep.equal([])
+    expect(lookAt(watched, watch, START + HOUR).fires).to.have.length(1)
   })
 
   it('that begins after an import has no hour to wait', () => {
