@@ -46,6 +46,7 @@ import { getRuleDocument, getRuleDocumentDiff, getRuleDocuments, putRuleDocument
 import { postEvaluate } from './rules/evaluate.ts'
 import { postPreview } from './rules/preview.ts'
 import { postTryMapping } from './rules/try-mapping.ts'
+import { postTryRules } from './rules/try-rules.ts'
 import { getSending, putSending } from './sending.ts'
 import { deleteUser, getErasure } from './users/erasure.ts'
 import { postImport } from './users/import.ts'
@@ -92,6 +93,7 @@ const declared: readonly Route[] = [
   postEvaluate,
   postPreview,
   postTryMapping,
+  postTryRules,
   getRuleDocuments,
   putRuleDocument,
   getRuleDocument,
