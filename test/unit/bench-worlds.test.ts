@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -165,6 +165,24 @@ describe('simulation of decisions', () => {
     const ratio = ratioOf([1, 2, 3], [2, 4, 6])
     expect(ratio).to.deep.equal({ mean: 0.5, margin: 0 })
     expect(ratioOf([1, 2], [0, 0])).to.equal(null)
+  })
+
+  it('meets the aims of the world that the guide shows', () => {
+    const guide = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'learning.md'), 'utf8')
+    const [, shown] = /```json\n(\{[^`]*"aims"[^`]*)```/.exec(guide)!
+    const world = read(JSON.parse(shown!))
+    const of = (name: Parameters<typeof simulate>[1]) => [1, 2].map((seed) => simulate(world, name, seed))
+    const runs = {
+      volley: of('volley'),
+      author: of('author'),
+      thompson: of('thompson'),
+      linucb: of('linucb'),
+    }
+    const aimed = figuresOf(world, runs).ratios.filter(({ aim }) => aim !== null)
+    expect(aimed.map(({ contender, isMet }) => [contender, isMet])).to.deep.equal([
+      ['author', true],
+      ['thompson', true],
+    ])
   })
 
   it('says whether the aims of a world are met', () => {
