@@ -24,7 +24,10 @@ export function addRules(program: Command): void {
     .requiredOption('--user <id>')
     .option('--context <json>', 'what recommend would be given')
     .option('--facts <json>', 'what is known of the user')
-    .option('--tenant <slug>', 'take what is known of the user from the ledger, beneath --facts')
+    .option(
+      '--tenant <slug>',
+      'take what is known of the user, beneath --facts, and its own rules from the ledger',
+    )
     .option('--event <type>', 'ask as an event of this type does')
     .option('--data <json>', 'data of the event')
     .option('--trigger <json>', 'ask as a trigger does, such as {"inactive_for": "14d"}')

@@ -1,10 +1,15 @@
 import { seenByRules } from '../../actors/person.ts'
-import { loadRules } from '../documents/rule-book.ts'
+import { loadDocuments } from '../documents/documents.ts'
+import { OwnDocuments, type OwnSource } from '../documents/own-documents.ts'
+import { loadRules, type RuleBook } from '../documents/rule-book.ts'
+import { Shelf } from '../documents/shelf.ts'
 import { VolleyError } from '../errors.ts'
 import { jsonMistakeAt, placeIn } from '../json-mistake.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { readCurrent } from '../ledger/people/read-people.ts'
+import { inForceOf } from '../ledger/rules/rule-documents.ts'
 import { readSending } from '../ledger/tenants/sending.ts'
+import { createLog } from '../log.ts'
 import { type Trial, tryRules } from './rules-try.ts'
 
 /** The options of `volley rules try`, as they are written. */
@@ -27,14 +32,16 @@ export async function linesOfTrial(
   options: TryOptions,
   withLedger: (use: (ledger: Ledger) => Promise<void>) => Promise<void>,
 ): Promise<string[]> {
-  const book = loadRules(rulesDir)
-  let trial = trialOf(options)
-  const { tenant } = options
-  if (tenant !== undefined)
-    await withLedger(async (ledger) => {
-      trial = await withKnown(ledger, trial, tenant)
-    })
-  return tryRules(book, trial)
+  const trial = trialOf(options)
+  const { tenant: slug } = options
+  if (slug === undefined) return tryRules(loadRules(rulesDir), trial)
+  let lines: string[] = []
+  await withLedger(async (ledger) => {
+    const tenant = await tenantCalled(ledger, slug)
+    const known = await withKnown(ledger, trial, { slug, tenant })
+    lines = tryRules(await bookFor(ledger, rulesDir, { tenant, user: trial.userId }), known)
+  })
+  return lines
 }
 
 /** What the options ask. Throws `config_invalid` with the option, the place and what was expected. */
@@ -85,11 +92,35 @@ function timeOf(text: string | undefined): string {
   throw new VolleyError('config_invalid', `--now ${text}: expected a time such as 2026-03-01T12:00:00Z`)
 }
 
-/** The same trial with what is known of the user, under the facts given by hand. Throws where the tenant is not known. */
-async function withKnown(ledger: Ledger, trial: Trial, slug: string): Promise<Trial> {
-  const tenant = await readSending(ledger.pool, { slug })
-  if (tenant === null) throw new VolleyError('not_found', `No tenant is called ${slug}.`)
-  const person = await readCurrent(ledger.pool, { tenant: tenant.tenant, test: false, id: trial.userId })
+async function tenantCalled(ledger: Ledger, slug: string): Promise<string> {
+  const found = await readSending(ledger.pool, { slug })
+  if (found === null) throw new VolleyError('not_found', `No tenant is called ${slug}.`)
+  return found.tenant
+}
+
+/** What is in force for one user: the tenant's own documents, and the files beneath. */
+async function bookFor(
+  ledger: Ledger,
+  rulesDir: string,
+  { tenant, user }: { tenant: string; user: string },
+): Promise<RuleBook> {
+  const source: OwnSource = {
+    changes: async () => [{ tenant, stamp: '' }],
+    read: (tenants) => inForceOf(ledger.pool, tenants),
+  }
+  const own = new OwnDocuments(source, createLog({ level: 'error', name: 'volley' }))
+  await own.hear()
+  await own.ready([tenant])
+  return new Shelf(loadDocuments(rulesDir), own).forUser(tenant, user)
+}
+
+/** The same trial with what is known of the user, under the facts given by hand. Throws where nothing is known. */
+async function withKnown(
+  ledger: Ledger,
+  trial: Trial,
+  { slug, tenant }: { slug: string; tenant: string },
+): Promise<Trial> {
+  const person = await readCurrent(ledger.pool, { tenant, test: false, id: trial.userId })
   if (person === null)
     throw new VolleyError('not_found', `Nothing is known of a user ${trial.userId} of ${slug}.`)
   const { now } = trial.given

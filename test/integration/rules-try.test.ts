@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { expect } from 'chai'
+import { linesOfTrial } from '../../src/command/trial.ts'
 import { Installation } from '../support/installation.ts'
 
 const WHEN = { and: [{ '>=': [{ var: 'context.days' }, 7] }, { '==': [{ var: 'user.traits.plan' }, 'pro'] }] }
@@ -54,6 +56,17 @@ describe("trying a tenant's own rules", () => {
     expect(found.body.alternatives[0].rule).to.equal('mail')
     const { rows } = await volley.ledger.pool.query('select id from decision union all select id from action')
     expect(rows).to.deep.equal([])
+  })
+
+  it('shows them in a terminal where a tenant is named, and the files beneath', async () => {
+    const rules = join(import.meta.dirname, '..', '..', 'rules')
+    const shown = async (domain: string) => {
+      const options = { user: 'u1', tenant: 'acme', domain, context: '{"days": 9}' }
+      return (await linesOfTrial(rules, options, (use) => use(volley.ledger))).join('\n')
+    }
+    await volley.call('POST', `${path}/activate`, { version: 1 })
+    expect(await shown('learn')).to.match(/^learn \(own\/recommendations\/learn\.json@1\): gift wins/)
+    expect(await shown('loyalty')).to.match(/^loyalty /)
   })
 
   it('refuses what is not there, and an event beside a trigger', async () => {
