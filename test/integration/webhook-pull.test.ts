@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { readWaiting } from '../../src/ledger/endpoints/pull.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
 import { Receiver } from '../support/receiver.ts'
@@ -178,6 +179,37 @@ describe('what is pulled from a webhook endpoint', function () {
     const since = new Date(Date.now() - 60_000).toISOString()
     await volley.call('POST', `${PATH}/${id}/replay`, { since })
     expect(numbers((await waitingOf(id, 3)).deliveries)).to.deep.equal([1, 2, 3])
+  })
+
+  it('is read only until an answer is full, and so is the list of deliveries', async () => {
+    const id = await create({ delivery: 'pull', subscribed_events: [] })
+    await volley.ledger.pool.query(
+      `with n as (select 'ea_01KAJX0M6R' || lpad(n::text, 16, '0') as id, n, (n % 64)::smallint as p from generate_series(1, 5) n),
+       a as (insert into action (id, tenant, type, user_id, parameters, origin, lane, p, status, next_at, deadline)
+             select id, (select tenant from endpoint where id = $1), $1, 'u',
+                    ('{"id":"evt_1","body":{"data":{"data":{"n":' || n || ',"x":"' || repeat('x', 1500000) || '"}}}}')::json,
+                    'event:custom.a', -9223372036854775808, p, 'pending', now(), now() + interval '1 day' from n)
+       insert into timer (p, lane, at, id, sleeper) select p, -9223372036854775808, now(), id, md5($1)::uuid from n`,
+      [id],
+    )
+    const { rows } = await volley.ledger.pool.query('select tenant from endpoint where id = $1', [id])
+    const room = { limit: 1_000, bytes: 4 * 1024 * 1024 }
+    const read = await readWaiting(volley.ledger.pool, { id, tenant: rows[0].tenant }, 64, room)
+    expect([read.waiting.length, read.more]).to.deep.equal([3, true])
+    const page = await poll(id, 'limit=1000')
+    expect([numbers(page.deliveries), page.has_more]).to.deep.equal([[1, 2], true])
+    const [listed, sizes]: [number[], number[]] = [[], []]
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const query = cursor === '' ? '' : `&cursor=${cursor}`
+      const { body } = await volley.call('GET', `${PATH}/${id}/deliveries?limit=100${query}`)
+      sizes.push(body.deliveries.length)
+      for (const { request } of body.deliveries) listed.push(JSON.parse(request.body).data.data.n)
+      cursor = body.next_cursor
+    }
+    expect([listed, sizes]).to.deep.equal([
+      [5, 4, 3, 2, 1],
+      [2, 2, 1],
+    ])
   })
 
   it('is answered in pages of 4 MB, whatever its mapping makes, and in short ones where that takes long', async () => {

@@ -19,6 +19,7 @@ import { route } from '../route.ts'
 import { DeliveryDetail, DeliverySchema, viewAttempt, viewDelivery } from './delivery-view.ts'
 import { EndpointParams } from './endpoints.ts'
 import { requireLive } from './live-key.ts'
+import { fitting, PAGE_BYTES } from './page-room.ts'
 import { findRegistered } from './registered.ts'
 
 const PATH = '/api/webhooks/endpoints/:id/deliveries'
@@ -43,6 +44,8 @@ export const getDeliveries = route({
   method: 'GET',
   path: PATH,
   summary: 'What a webhook endpoint was told, newest first',
+  description:
+    'A page ends at 4 MB of bodies, though it has less than `limit`: `next_cursor` says whether more follows.',
   auth: 'key',
   params: EndpointParams,
   query: Type.Object({
@@ -63,19 +66,23 @@ export const getDeliveries = route({
     const limit = query.limit ?? 50
     if (query.cursor !== undefined && !isId('ea', query.cursor))
       wrong('invalid_query', '/cursor', 'must be the next_cursor of a list')
-    const found = await listDeliveries(deps.ledger.pool, endpoint.id, {
+    const { deliveries, more } = await listDeliveries(deps.ledger.pool, endpoint.id, {
       statuses: query.status === undefined ? null : [query.status],
       event: query.event_type ?? null,
       before: query.cursor ?? null,
-      limit: limit + 1,
+      limit,
+      bytes: PAGE_BYTES,
     })
-    const page = found.slice(0, limit)
     const secrets = secretsOf(endpoint)
+    const page = await fitting(deliveries, (delivery) => {
+      const shown = viewDelivery(delivery, secrets, endpoint)
+      return { shown, bytes: Buffer.byteLength(shown.request.body ?? '') }
+    })
     return {
       status: 200,
       body: {
-        deliveries: page.map((delivery) => viewDelivery(delivery, secrets, endpoint)),
-        next_cursor: found.length > limit ? page.at(-1)!.id : null,
+        deliveries: page,
+        next_cursor: more || deliveries.length > page.length ? (page.at(-1)?.id ?? null) : null,
       },
     }
   },

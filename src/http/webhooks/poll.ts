@@ -19,7 +19,7 @@ import { route } from '../route.ts'
 import { Duration, Nullable, within } from '../sending-terms.ts'
 import { EndpointParams } from './endpoints.ts'
 import { requireLive } from './live-key.ts'
-import { fitting, type Sized } from './page-room.ts'
+import { fitting, PAGE_BYTES, type Sized } from './page-room.ts'
 import { findRegistered } from './registered.ts'
 
 const PAGE = { default: 100, max: 1_000 }
@@ -66,8 +66,8 @@ export const getPoll = route({
     if (before !== null) await acknowledgePage(endpoint.id, before, deps, '/cursor', 'invalid_query')
     const limit = query.limit ?? PAGE.default
     const waitMs = durationMs(query.wait ?? '0s') ?? 0
-    const found = await waiting(endpoint, { limit: limit + 1, waitMs, signal }, deps)
-    const given = await fitting(found.slice(0, limit), (each) => sizedWaiting(each, endpoint))
+    const found = await waiting(endpoint, { limit, waitMs, signal }, deps)
+    const given = await fitting(found.waiting, (each) => sizedWaiting(each, endpoint))
     const cursor =
       given.length === 0
         ? before
@@ -81,7 +81,7 @@ export const getPoll = route({
       body: {
         deliveries: given,
         cursor,
-        has_more: found.length > given.length,
+        has_more: found.more || found.waiting.length > given.length,
       },
     }
   },
@@ -106,11 +106,11 @@ async function waiting(
   endpoint: PulledEndpoint,
   { limit, waitMs, signal }: { limit: number; waitMs: number; signal: AbortSignal },
   { ledger, config, pullWaits }: WebDeps,
-): Promise<Waiting[]> {
-  const look = () => readWaiting(ledger.pool, endpoint, config.partitions, limit)
+): Promise<{ waiting: Waiting[]; more: boolean }> {
+  const look = () => readWaiting(ledger.pool, endpoint, config.partitions, { limit, bytes: PAGE_BYTES })
   const end = performance.now() + waitMs
   const first = await look()
-  const done = first.length > 0 || waitMs === 0 ? null : pullWaits.begin(endpoint.tenant)
+  const done = first.waiting.length > 0 || waitMs === 0 ? null : pullWaits.begin(endpoint.tenant)
   if (done === null) return first
   try {
     for (let ms = FIRST_LOOK_MS; !signal.aborted; ms = laterLook(ms)) {
@@ -118,9 +118,9 @@ async function waiting(
       if (leftMs <= 0) break
       await sleep(Math.min(ms, leftMs))
       const found = await look()
-      if (found.length > 0) return found
+      if (found.waiting.length > 0) return found
     }
-    return []
+    return first
   } finally {
     done()
   }

@@ -52,30 +52,50 @@ select a.id, a.p, a.version, a.user_id as "userId", a.origin, a.parameters::text
                order by h.version desc limit ${tries}) h), '[]') as tries
 from action a where a.type = $1 and ${where} ${order}`
 
-/** Which deliveries are asked for; null: any. `before` is the id where the page before ended. */
+/** Which deliveries are asked for; null: any. `before` is the id where the page before ended; none follows those with `bytes`. */
 export interface DeliveryFilter {
   statuses: readonly Status[] | null
   event: string | null
   before: string | null
   limit: number
+  bytes: number
 }
 
-/** What an endpoint was told, newest first. */
+// Sizes are looked at one after another until there are enough bytes: what does not fit into a page is not read.
+const PAGE = `
+with recursive ids as (
+  select array_agg(id order by id desc) as ids from (
+    select a.id from action a
+    where a.type = $1 and ($2::text[] is null or a.status = any($2)) and ($3::text is null or a.origin = 'event:' || $3)
+      and ($4::text is null or a.id < $4) order by a.id desc limit $5 + 1) own
+), page as (
+  select 0 as n, '' collate "C" as id, 0::bigint as bytes
+  union all
+  select page.n + 1, a.id, page.bytes + octet_length(a.parameters::text)
+  from page cross join ids join action a on a.id = ids.ids[page.n + 1]
+  where page.n < least(cardinality(ids.ids), $5) and page.bytes < $6
+)
+select page.id, page.n < cardinality(ids.ids) as "isFollowed" from page cross join ids where page.n > 0 order by page.n`
+
+/** What an endpoint was told, newest first; `more`: there is something behind it. */
 export async function listDeliveries(
   pool: Pool,
   endpoint: string,
-  { statuses, event, before, limit }: DeliveryFilter,
-): Promise<Delivery[]> {
-  const where = `($2::text[] is null or a.status = any($2)) and ($3::text is null or a.origin = 'event:' || $3)
-    and ($4::text is null or a.id < $4)`
-  const { rows } = await pool.query<Delivery>(deliveries(where, 'order by a.id desc limit $5', 1), [
+  { statuses, event, before, limit, bytes }: DeliveryFilter,
+): Promise<{ deliveries: Delivery[]; more: boolean }> {
+  const { rows: page } = await pool.query<{ id: string; isFollowed: boolean }>(PAGE, [
     endpoint,
     statuses,
     event,
     before,
     limit,
+    bytes,
   ])
-  return rows
+  const { rows } = await pool.query<Delivery>(deliveries('a.id = any($2::text[])', 'order by a.id desc', 1), [
+    endpoint,
+    page.map(({ id }) => id),
+  ])
+  return { deliveries: rows, more: page.at(-1)?.isFollowed ?? false }
 }
 
 /** One delivery with all of its attempts; null where the endpoint has none with this id. */

@@ -21,32 +21,47 @@ const UNACKNOWLEDGED = `not exists (select from fact f where f.action_id = t.id 
 
 // Everything that waits has a timer: in a lane of its endpoint, or apart from the lanes under its endpoint's name. What was told
 // and is over is not met at all, however much of it there is.
+// Bodies are read one after another until there are enough bytes, so that what does not fit into an answer is not read.
 const WAITING = `
-with own as (
+with recursive own as (
   (select t.id from timer t where t.sleeper = ${waiterFor('$1::text')} and ${UNACKNOWLEDGED} order by t.id limit $4)
   union
   select x.id from unnest($2::smallint[], $3::bigint[]) l(p, lane), lateral (
     select t.id from timer t where t.p = l.p and t.lane = l.lane and ${UNACKNOWLEDGED} order by t.at, t.id limit $4) x
 )
-select a.id, a.parameters::text as parameters from (select id from own order by id limit $4) own join action a using (id)
-where a.type = $1 and not ${isErased('a.user_id')} order by a.id`
+, ids as (select array_agg(id order by id) as ids from (select id from own order by id limit $4) own),
+page as (
+  select 0 as n, null::text collate "C" as id, null::text as parameters, 0::bigint as bytes
+  union all
+  select page.n + 1, a.id, a.parameters, page.bytes + coalesce(octet_length(a.parameters), 0)
+  from page cross join ids left join lateral (
+    select a.id, a.parameters::text as parameters from action a
+    where a.id = ids.ids[page.n + 1] and a.type = $1 and not ${isErased('a.user_id')}) a on true
+  where page.n < least(cardinality(ids.ids), $4 - 1) and page.bytes < $5
+)
+select page.id, page.parameters, page.n < cardinality(ids.ids) as "isFollowed" from page cross join ids
+where page.n > 0 order by page.n`
 
-/** What waits for an endpoint, the oldest first, at most `limit`. */
+/**
+ * What waits for an endpoint, the oldest first: at most `limit`, and no more after those with which it has `bytes`. `more`:
+ * there is something behind it.
+ */
 export async function readWaiting(
   pool: Pool,
   { id, tenant }: PulledEndpoint,
   partitions: number,
-  limit: number,
-): Promise<Waiting[]> {
+  { limit, bytes }: { limit: number; bytes: number },
+): Promise<{ waiting: Waiting[]; more: boolean }> {
   const slices = [laneOfEndpoint(tenant, id), laneOfReplays(tenant, id)].flatMap((lane) =>
     [...new Set(slicesOf(lane, partitions, false))].map((p) => ({ p, lane })),
   )
-  const { rows } = await pool.query<Waiting>({
+  const { rows } = await pool.query<Waiting & { isFollowed: boolean }>({
     name: 'pull-waiting',
     text: WAITING,
-    values: [id, slices.map(({ p }) => p), slices.map(({ lane }) => lane), limit],
+    values: [id, slices.map(({ p }) => p), slices.map(({ lane }) => lane), limit + 1, bytes],
   })
-  return rows
+  // Those that are erased at this moment have no more than their id.
+  return { waiting: rows.filter(({ id }) => id !== null), more: rows.at(-1)?.isFollowed ?? false }
 }
 
 /** Keeps what is about to be given, so that it can be acknowledged together; gives the name under which it is. */
