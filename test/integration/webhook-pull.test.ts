@@ -94,6 +94,21 @@ describe('what is pulled from a webhook endpoint', function () {
     await receiver.stop()
   })
 
+  it('keeps the cursor of an answer for as long as it is used, though nothing comes', async () => {
+    const id = await create({ delivery: 'pull', subscribed_events: ['custom.quiet'] })
+    await tell('custom.quiet', 1)
+    const { cursor } = await waitingOf(id, 1)
+    const { pool } = volley.ledger
+    await pool.query(`update pull_page set at = now() - interval '6 days' where id = $1`, [cursor])
+    const quiet = await poll(id, `cursor=${cursor}`)
+    expect(quiet).to.deep.equal({ deliveries: [], cursor, has_more: false })
+    const { rows } = await pool.query(
+      `select at > now() - interval '1 minute' as "isRenewed" from pull_page where id = $1`,
+      [cursor],
+    )
+    expect(rows).to.deep.equal([{ isRenewed: true }])
+  })
+
   it('is waited for, as long as is asked for', async () => {
     const id = await create({ delivery: 'pull', subscribed_events: ['custom.awaited'] })
     const asked = poll(id, 'wait=20s')

@@ -166,7 +166,7 @@ async function acknowledgePage(
     wrong(
       code,
       path,
-      'must be the cursor of an answer of the last seven days; without it, what is not acknowledged comes again',
+      'must be the cursor of an answer, given or used within the last seven days; without it, what is not acknowledged comes again',
     )
   return acknowledgeIds(endpoint, ids, deps)
 }

@@ -75,11 +75,13 @@ export async function keepPage(pool: Pool, endpoint: string, ids: readonly strin
   return page
 }
 
-/** What was given under this name; null where nothing was, or it is forgotten. */
+/** What was given under this name, which is remembered longer by that; null where nothing was, or it is forgotten. */
 export async function readPage(pool: Pool, endpoint: string, page: string): Promise<string[] | null> {
   const { rows } = await pool.query<{ ids: string[] }>({
     name: 'pull-page',
-    text: 'select ids from pull_page where id = $1 and endpoint = $2',
+    // Whoever hears nothing gives the same name for as long as that lasts; hardly any of these calls writes.
+    text: `with used as (update pull_page set at = now() where id = $1 and endpoint = $2 and at < now() - interval '1 hour')
+           select ids from pull_page where id = $1 and endpoint = $2`,
     values: [page, endpoint],
   })
   return rows[0]?.ids ?? null
