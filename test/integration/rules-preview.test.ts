@@ -53,7 +53,15 @@ describe('POST /api/rules/preview', () => {
   it('says whom a document would have reached, at what cost, and what differs from the rules in force', async () => {
     const { status, body } = await previewed({ document: { domain: 'loyalty', rules: [rule()] } })
     expect(status).to.equal(200)
-    expect(body).to.include({ events: 4, matching: 4, is_complete: true, gained: 2, lost: 0, changed: 1, people: null })
+    expect(body).to.include({
+      events: 4,
+      matching: 4,
+      is_complete: true,
+      gained: 2,
+      lost: 0,
+      changed: 1,
+      people: null,
+    })
     expect(body.in_force).to.deep.include({ decisions: 1, users: 1, by_rule: { 'win-back-a-cart': 1 } })
     expect(body.previewed).to.deep.equal({
       decisions: 3,
