@@ -16,16 +16,21 @@ describe('every type of event that endpoints can be told of', function () {
   let volley: Installation
   let all: Receiver
   let app: Receiver
+  const receivers: Receiver[] = []
+  const opened = async () => {
+    const receiver = await new Receiver().start()
+    receivers.push(receiver)
+    return receiver
+  }
   before(async () => {
-    all = await new Receiver().start()
-    app = await new Receiver().start()
+    all = await opened()
+    app = await opened()
     volley = await Installation.start({ workers: 1, env: { VOLLEY_ENDPOINT_FAILING: '4s' } })
     await volley.call('POST', PATH, { url: all.url })
   })
   after(async () => {
     await volley.stop()
-    await all.stop()
-    await app.stop()
+    for (const receiver of receivers) await receiver.stop()
   })
 
   const told = () => all.received.map(({ text }) => JSON.parse(text) as Told)
@@ -35,13 +40,13 @@ describe('every type of event that endpoints can be told of', function () {
 
   /** An endpoint that nothing but fails, one action of each end, and a destination that breaks and mends. */
   async function provoke(): Promise<void> {
-    const broken = await new Receiver().start()
+    const broken = await opened()
     broken.answer = (_received, response) => response.writeHead(503).end()
     const retry_policy = { delays: Array.from({ length: 20 }, () => '300ms') }
     await volley.call('POST', PATH, { url: broken.url, subscribed_events: ['custom.any'], retry_policy })
     await volley.actionType({ name: 'reported', delivery_webhook: app.url })
     await volley.actionType({ name: 'late', delivery_webhook: app.url, expires_after: '1s' })
-    const shaky = await new Receiver().start()
+    const shaky = await opened()
     let isWell = false
     shaky.answer = (_received, response) => response.writeHead(isWell ? 200 : 500).end()
     await volley.actionType({
