@@ -199,6 +199,24 @@ describe('webhook endpoints', () => {
     await volley.call('DELETE', `${PATH}/${id}`)
   })
 
+  it('are made, changed, deleted and looked into with live keys alone', async () => {
+    const { id } = await create({ subscribed_events: ['custom.never'] })
+    const test = { key: volley.keys.test }
+    const refused = [
+      await volley.call('POST', PATH, { url: receiver.url }, test),
+      await volley.call('PUT', `${PATH}/${id}`, { url: 'http://127.0.0.1:9/mine' }, test),
+      await volley.call('POST', `${PATH}/${id}/rotate-secret`, undefined, test),
+      await volley.call('GET', `${PATH}/${id}/deliveries`, undefined, test),
+      await volley.call('DELETE', `${PATH}/${id}`, undefined, test),
+    ]
+    expect(refused.map(({ status, body }) => [status, body.code])).to.deep.equal(
+      refused.map(() => [403, 'live_key_needed']),
+    )
+    const seen = await volley.call('GET', `${PATH}/${id}`, undefined, test)
+    expect(seen.body.endpoint.url).to.equal(receiver.url)
+    await volley.call('DELETE', `${PATH}/${id}`)
+  })
+
   it('are told only of what their filter holds for', async () => {
     const filter = { '>': [{ var: 'data.data.value' }, 10] }
     const { id } = await create({ subscribed_events: ['custom.filtered'], filter })
@@ -249,6 +267,13 @@ describe('webhook endpoints', () => {
     const { id, secret } = await create({ subscribed_events: ['custom.rotated.*'] })
     const rotate = await volley.call('POST', `${PATH}/${id}/rotate-secret?overlap=1h`)
     const next = rotate.body.endpoint.secret as string
+    // Tried out within the overlap, a receiver that has the old secret verifies it too.
+    await volley.call('POST', `${PATH}/${id}/test`)
+    const tried = receiver.received.at(-1)!
+    expect(tried.headers['x-retivo-signature-previous']).to.equal(
+      createHmac('sha256', secret).update(tried.text).digest('hex'),
+    )
+    receiver.received.length = 0
     expect(next)
       .to.match(/^[0-9a-f]{64}$/)
       .and.not.equal(secret)

@@ -60,8 +60,9 @@ export const getDeliveries = route({
       next_cursor: Type.Union([Type.String(), Type.Null()]),
     }),
   },
-  errors: ['not_found'],
+  errors: ['not_found', 'live_key_needed'],
   async handler({ params, query, caller, deps }) {
+    requireLive(caller)
     const endpoint = await findRegistered(params.id, caller, deps)
     const limit = query.limit ?? 50
     if (query.cursor !== undefined && !isId('ea', query.cursor))
@@ -95,8 +96,9 @@ export const getDelivery = route({
   auth: 'key',
   params: DeliveryParams,
   answers: { 200: Type.Object({ delivery: DeliveryDetail }) },
-  errors: ['not_found'],
+  errors: ['not_found', 'live_key_needed'],
   async handler({ params, caller, deps }) {
+    requireLive(caller)
     const endpoint = await findRegistered(params.id, caller, deps)
     const delivery = await deliveryOf(endpoint.id, params.delivery_id, deps)
     const secrets = secretsOf(endpoint)

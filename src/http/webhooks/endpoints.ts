@@ -19,6 +19,7 @@ import { route } from '../route.ts'
 import { Duration, Nullable, refuse, within } from '../sending-terms.ts'
 import { ChangeBody, CreateBody, fieldsOf } from './endpoint-fields.ts'
 import { EndpointSchema, viewEndpoint } from './endpoint-view.ts'
+import { requireLive } from './live-key.ts'
 
 const PATH = '/api/webhooks/endpoints'
 export const EndpointParams = Type.Object({ id: Type.String() })
@@ -54,9 +55,10 @@ export const postEndpoint = route({
   namesOnce: true,
   body: CreateBody,
   answers: { 201: One, 403: OverPlan },
-  errors: ['address_refused', 'plan_limit'],
+  errors: ['address_refused', 'plan_limit', 'live_key_needed'],
   example: { url: 'https://example.com/volley', subscribed_events: ['external_action.*', 'custom.reward.*'] },
   async handler({ body, caller, deps }) {
+    requireLive(caller)
     const fields = { ...fieldsOf(body, deps), url: body.url ?? '' }
     requireUrl(fields)
     const { pool } = deps.ledger
@@ -146,9 +148,10 @@ export const putEndpoint = route({
   namesOnce: true,
   body: ChangeBody,
   answers: { 200: Type.Object({ endpoint: EndpointSchema, recovery: Type.Optional(Recovery) }) },
-  errors: ['not_found', 'address_refused'],
+  errors: ['not_found', 'address_refused', 'live_key_needed'],
   example: {},
   async handler({ params, body, caller, deps }) {
+    requireLive(caller)
     const at = { tenant: caller.tenant, id: params.id }
     const fields = fieldsOf(body, deps)
     if (fields.delivery === 'push' && fields.url === undefined)
@@ -166,8 +169,9 @@ export const removeEndpoint = route({
   auth: 'key',
   params: EndpointParams,
   answers: { 200: Type.Object({ deleted: Type.Literal(true) }) },
-  errors: ['not_found'],
+  errors: ['not_found', 'live_key_needed'],
   async handler({ params, caller, deps }) {
+    requireLive(caller)
     await deleteEndpoint(deps.ledger.pool, caller.tenant, params.id)
     return { status: 200, body: { deleted: true as const } }
   },
@@ -185,8 +189,9 @@ export const postRotateEndpointSecret = route({
   params: EndpointParams,
   query: Type.Object({ overlap: Type.Optional(Duration) }),
   answers: { 200: One },
-  errors: ['not_found'],
+  errors: ['not_found', 'live_key_needed'],
   async handler({ params, query, caller, deps }) {
+    requireLive(caller)
     within('/overlap', query.overlap, 0, OVERLAP_MS_MAX, 'at most "7d"')
     const at = { tenant: caller.tenant, id: params.id }
     const overlapMs = durationMs(query.overlap ?? OVERLAP)!

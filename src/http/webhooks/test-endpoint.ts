@@ -40,8 +40,10 @@ export const postTestEndpoint = route({
     const made = endpoint.mapped?.(event) ?? { kind: 'made', text: event }
     if (made.kind === 'failed') return { status: 200, body: { test: notSent(made.message) } }
     const body = made.text
-    const { secret, headers, timeoutMs } = endpoint
-    const signed = signDispatch({ body, secret, actionId: id, nowMs, headerPrefix: config.headerPrefix })
+    const { secret, previous, headers, timeoutMs } = endpoint
+    const previousSecret = previous !== null && nowMs < previous.until ? previous.secret : null
+    const { headerPrefix } = config
+    const signed = signDispatch({ body, secret, previousSecret, actionId: id, nowMs, headerPrefix })
     const answer = await new Promise<SendAnswer>((onDone) =>
       outside.send({
         target: outside.target(endpoint.url),
