@@ -3,6 +3,7 @@ import { distanceMs } from '../../actors/leave.ts'
 import { withheld } from '../../actors/permissions.ts'
 import { isTrouble } from '../dispatch/breaker.ts'
 import type { SendAnswer, Target } from '../dispatch/client.ts'
+import { withoutSecrets } from '../dispatch/redact.ts'
 import { FORMS, type Form, type Message } from '../dispatch/request.ts'
 import { signDispatch } from '../dispatch/signing.ts'
 import type { RegisteredType } from '../ledger/tenants/type-registry.ts'
@@ -293,12 +294,13 @@ function targetOf(engine: Engine, type: RegisteredType): Target {
 
 function answered(engine: Engine, action: HeldAction, attempt: number, answer: SendAnswer): void {
   engine.lanes.done(action, answer.kind === 'failed' && answer.reason === 'timeout')
-  const form = FORMS[engine.registry.cached(action.row.type)?.form ?? 'action']
+  const type = engine.registry.cached(action.row.type)
+  const form = FORMS[type?.form ?? 'action']
   const result = {
     held: action,
     attempt,
     result: attemptResult(answer, form),
-    detail: attemptDetail(answer),
+    detail: attemptDetail(answer, secretsIn(type?.headers ?? [])),
     at: engine.clock.monotonicMs(),
   }
   logAttempt(engine, result.held, attempt, answer)
@@ -343,7 +345,11 @@ export function attemptResult(answer: SendAnswer, form: Form = FORMS.action): At
   }
 }
 
-function attemptDetail(answer: SendAnswer): Record<string, unknown> {
+/** The values of headers that are sent beside those that every POST has. */
+const secretsIn = (headers: readonly string[]): readonly string[] =>
+  headers.length === 0 ? headers : headers.filter((_, i) => i % 2 === 1)
+
+function attemptDetail(answer: SendAnswer, secrets: readonly string[]): Record<string, unknown> {
   if (answer.kind === 'failed') {
     return { http_status: null, latency_ms: answer.latencyMs, error: answer.reason, message: answer.message }
   }
@@ -351,7 +357,8 @@ function attemptDetail(answer: SendAnswer): Record<string, unknown> {
     http_status: answer.status,
     latency_ms: answer.latencyMs,
     error: answer.status >= 200 && answer.status < 300 ? null : 'http_status',
-    response_excerpt: answer.excerpt,
+    // Before it is kept: the headers may be others when it is read.
+    response_excerpt: secrets.length === 0 ? answer.excerpt : withoutSecrets(answer.excerpt, secrets),
   }
 }
 

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { STATUSES } from '../../../actors/action.ts'
+import { withoutSecrets } from '../../dispatch/redact.ts'
 import { unpacked } from '../../dispatch/request.ts'
 import type { Delivery, DeliveryAttempt } from '../../ledger/endpoints/endpoint-deliveries.ts'
 import type { RegisteredEndpoint } from '../../ledger/endpoints/endpoint-registry.ts'
@@ -86,9 +87,6 @@ export function viewAttempt(
     latency_ms: detail?.latency_ms ?? null,
     error: detail?.error ?? null,
     message: detail?.message ?? null,
-    response_excerpt: excerpt === undefined ? null : redacted(excerpt, secrets),
+    response_excerpt: excerpt === undefined ? null : withoutSecrets(excerpt, secrets),
   }
 }
-
-const redacted = (text: string, secrets: readonly string[]): string =>
-  secrets.reduce((left, secret) => left.replaceAll(secret, '[redacted]'), text)
