@@ -83,11 +83,16 @@ describe('what is pulled from a webhook endpoint', function () {
     })
     const asleep = await poll(id)
     expect(numbers(asleep.deliveries)).to.deep.equal([1])
+    const failing = () =>
+      volley.ledger.pool.query('select failing_since from endpoint_health where endpoint = $1', [id])
+    await eventually(async () => expect((await failing()).rows[0]?.failing_since ?? null).to.not.equal(null))
     expect((await poll(id, `cursor=${asleep.cursor}`)).deliveries).to.deep.equal([])
     await eventually(async () => {
       const [only] = await deliveriesOf(id)
       expect(only).to.include({ status: 'completed', pulled: true, attempts: 1 })
     })
+    // It takes what it is told, so it is not disabled for what was pushed in vain.
+    expect((await failing()).rows[0].failing_since).to.equal(null)
     const { rows } = await volley.ledger.pool.query('select count(*)::int as n from timer')
     expect(rows[0].n).to.equal(0)
     expect(receiver.received.length).to.equal(1)

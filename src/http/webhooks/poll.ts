@@ -4,6 +4,7 @@ import { unpacked } from '../../dispatch/request.ts'
 import { durationMs } from '../../duration.ts'
 import { type Mistake, VolleyError } from '../../errors.ts'
 import { isId } from '../../ids.ts'
+import { reportHealth } from '../../ledger/endpoints/endpoint-health.ts'
 import type { RegisteredEndpoint } from '../../ledger/endpoints/endpoint-registry.ts'
 import { findEndpoint } from '../../ledger/endpoints/endpoints.ts'
 import {
@@ -179,6 +180,9 @@ async function acknowledgeIds(
 ): Promise<number> {
   const partitions = await acknowledge(ledger.pool, endpoint, ids)
   nudger.nudge([...new Set(partitions)].map((p) => ({ kind: 'fact', p })))
+  // Whoever takes what it is told is well, whatever becomes of what is pushed.
+  if (partitions.length > 0)
+    await reportHealth(ledger.pool, [{ endpoint, hasSucceeded: true, failure: null, isGone: false }])
   return partitions.length
 }
 
