@@ -1,11 +1,15 @@
 import { Repeated } from '../clock.ts'
 import { disableFailing, warnOfFailing } from '../ledger/endpoints/endpoint-health.ts'
+import { endWaitingOfDeleted } from '../ledger/endpoints/endpoints.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 
 const EVERY_MS = 30_000
 
-/** Warns of endpoints that do nothing but fail, and disables them in the end; several processes may do it at once. */
+/**
+ * Warns of endpoints that do nothing but fail, and disables them in the end; ends what waits for those that are deleted.
+ * Several processes may do it at once.
+ */
 export class EndpointHealthKeeper {
   readonly #ledger: Ledger
   readonly #log: Log
@@ -36,5 +40,7 @@ export class EndpointHealthKeeper {
       this.#log.warn({ endpoint }, 'upkeep: an endpoint did nothing but fail for too long, and is disabled')
     for (const endpoint of await warnOfFailing(pool, this.#afterMs))
       this.#log.info({ endpoint }, 'upkeep: an endpoint does nothing but fail; its tenant was told')
+    // Their owners hear of it within a second, by the tick.
+    while ((await endWaitingOfDeleted(pool)) > 0 && !this.#looking.isStopped);
   }
 }

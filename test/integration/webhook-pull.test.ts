@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { endWaitingOfDeleted } from '../../src/ledger/endpoints/endpoints.ts'
 import { readWaiting } from '../../src/ledger/endpoints/pull.ts'
 import { eventually } from '../support/eventually.ts'
 import { Installation } from '../support/installation.ts'
@@ -178,6 +179,20 @@ describe('what is pulled from a webhook endpoint', function () {
     expect((await volley.call('POST', `${path}/test`)).body.test).to.include({ success: false, status: 0 })
     const changed = await volley.call('PUT', path, { delivery: 'push', url: 'http://example.com/' })
     expect(changed.body.endpoint).to.include({ url: 'http://example.com/', delivery: 'push' })
+  })
+
+  it('ends by upkeep where a worker told a deleted endpoint a moment longer', async () => {
+    const id = await create({ delivery: 'pull', subscribed_events: ['custom.late'] })
+    await tell('custom.late', 1)
+    await waitingOf(id, 1)
+    const { pool } = volley.ledger
+    await pool.query('update endpoint set deleted_at = now(), active = false where id = $1', [id])
+    expect(await endWaitingOfDeleted(pool)).to.equal(1)
+    expect(await endWaitingOfDeleted(pool)).to.equal(0)
+    await eventually(async () => {
+      const { rows } = await pool.query('select status, failure_reason from action where type = $1', [id])
+      expect(rows).to.deep.equal([{ status: 'failed', failure_reason: 'cancelled' }])
+    })
   })
 
   it('ends when the endpoint is deleted', async () => {

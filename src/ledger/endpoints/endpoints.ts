@@ -165,13 +165,26 @@ export async function deleteEndpoint(pool: Pool, tenant: string, id: string): Pr
     [id, tenant],
   )
   required(rows[0], id)
-  await pool.query(
+  // It is deleted, whatever becomes of this: upkeep ends what waits, too.
+  await endWaitingOfDeleted(pool).catch(() => undefined)
+}
+
+/** A worker that had not heard of it yet tells a deleted endpoint for a second more; an hour is plenty. */
+const DELETED_LATELY = '1 hour'
+const ENDED_AT_ONCE = 20_000
+
+/** Ends what still waits to be pulled from endpoints that were deleted of late; gives how much, or a part of it. */
+export async function endWaitingOfDeleted(pool: Pool): Promise<number> {
+  const { rowCount } = await pool.query(
     `insert into fact (p, action_id, kind, n, seen_version)
-     select a.p, a.id, 'cancel', a.version, a.version from timer t join action a on a.id = t.id
-     where t.sleeper = ${waiterFor('$1::text')} and t.lane = '${PULL_LANE}'::bigint and a.status in ('pending', 'retrying')
+     select a.p, a.id, 'cancel', a.version, a.version
+     from endpoint e join timer t on t.sleeper = ${waiterFor('e.id')} and t.lane = '${PULL_LANE}'::bigint join action a on a.id = t.id
+     where e.deleted_at > now() - interval '${DELETED_LATELY}' and a.status in ('pending', 'retrying')
+       and not exists (select from fact f where f.action_id = a.id and f.kind = 'cancel' and f.n = a.version)
+     limit ${ENDED_AT_ONCE}
      on conflict (action_id, kind, n) do nothing`,
-    [id],
   )
+  return rowCount ?? 0
 }
 
 /** Gives an endpoint another secret; the one before signs beside it for `overlapMs`. Throws `not_found`. */
