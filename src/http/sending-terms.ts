@@ -55,10 +55,11 @@ export function within(
   min: number,
   max: number,
   expected: string,
+  code: 'invalid_body' | 'invalid_query' = 'invalid_body',
 ): void {
   if (text === null || text === undefined) return
   const ms = durationMs(text) ?? -1
-  if (ms < min || ms > max) refuse('invalid_body', path, `must be ${expected}`)
+  if (ms < min || ms > max) refuse(code, path, `must be ${expected}`)
 }
 
 /** Refuses, at `path`, what is no URL that this installation sends to. */
@@ -77,6 +78,10 @@ export function checkUrl(path: string, text: string, deps: Pick<WebDeps, 'guard'
 }
 
 /** Refuses a body for what stands at `path`. */
-export function refuse(code: 'invalid_body' | 'address_refused', path: string, message: string): never {
+export function refuse(
+  code: 'invalid_body' | 'invalid_query' | 'address_refused',
+  path: string,
+  message: string,
+): never {
   throw new VolleyError(code, undefined, { details: [{ path, message }] satisfies Mistake[] })
 }

@@ -301,9 +301,8 @@ describe('webhook endpoints', () => {
     expect(() =>
       new Webhook(next, { format: 'raw' }).verify(one.text, one.headers as Record<string, string>),
     ).to.throw('No matching signature')
-    expect(
-      (await volley.call('POST', `${PATH}/${id}/rotate-secret?overlap=30d`)).body.details[0].path,
-    ).to.equal('/overlap')
+    const { body } = await volley.call('POST', `${PATH}/${id}/rotate-secret?overlap=30d`)
+    expect([body.code, body.details[0].path]).to.deep.equal(['invalid_query', '/overlap'])
     await volley.call('DELETE', `${PATH}/${id}`)
   })
 

@@ -192,7 +192,7 @@ export const postRotateEndpointSecret = route({
   errors: ['not_found', 'live_key_needed'],
   async handler({ params, query, caller, deps }) {
     requireLive(caller)
-    within('/overlap', query.overlap, 0, OVERLAP_MS_MAX, 'at most "7d"')
+    within('/overlap', query.overlap, 0, OVERLAP_MS_MAX, 'at most "7d"', 'invalid_query')
     const at = { tenant: caller.tenant, id: params.id }
     const overlapMs = durationMs(query.overlap ?? OVERLAP)!
     const { endpoint, secret } = await rotateEndpointSecret(deps.ledger.pool, deps.secrets, at, overlapMs)

@@ -61,7 +61,7 @@ export const getPoll = route({
   errors: ['not_found', 'live_key_needed'],
   async handler({ params, query, caller, deps, signal }) {
     requireLive(caller)
-    within('/wait', query.wait, 0, WAIT_MS_MAX, 'at most "30s"')
+    within('/wait', query.wait, 0, WAIT_MS_MAX, 'at most "30s"', 'invalid_query')
     const endpoint = await findRegistered(params.id, caller, deps)
     const before = query.cursor ?? null
     if (before !== null) await acknowledgePage(endpoint.id, before, deps, '/cursor', 'invalid_query')
