@@ -77,7 +77,7 @@ export function checkUrl(path: string, text: string, deps: Pick<WebDeps, 'guard'
   if (refusal !== null) refuse('address_refused', path, refusal)
 }
 
-/** Refuses a body for what stands at `path`. */
+/** Refuses a body or a query for what stands at `path`. */
 export function refuse(
   code: 'invalid_body' | 'invalid_query' | 'address_refused',
   path: string,

@@ -231,7 +231,8 @@ function put(
     body: message.body,
     headers: headersOf(engine, type, message, nowMs),
     timeoutMs: type.timeoutMs,
-    onDone: (answer) => answered(engine, action, attempt, answer),
+    // By the headers that were sent: they may be others when the answer comes.
+    onDone: (answer) => answered(engine, action, attempt, kept(answer, type.headers)),
   })
 }
 
@@ -300,7 +301,7 @@ function answered(engine: Engine, action: HeldAction, attempt: number, answer: S
     held: action,
     attempt,
     result: attemptResult(answer, form),
-    detail: attemptDetail(answer, secretsIn(type?.headers ?? [])),
+    detail: attemptDetail(answer),
     at: engine.clock.monotonicMs(),
   }
   logAttempt(engine, result.held, attempt, answer)
@@ -345,11 +346,14 @@ export function attemptResult(answer: SendAnswer, form: Form = FORMS.action): At
   }
 }
 
-/** The values of headers that are sent beside those that every POST has. */
-const secretsIn = (headers: readonly string[]): readonly string[] =>
-  headers.length === 0 ? headers : headers.filter((_, i) => i % 2 === 1)
+/** An answer as it may be kept: without the values of headers of the tenant's own, which it may repeat. */
+function kept(answer: SendAnswer, headers: readonly string[]): SendAnswer {
+  if (headers.length === 0 || answer.kind === 'failed') return answer
+  const values = headers.filter((_, i) => i % 2 === 1)
+  return { ...answer, excerpt: withoutSecrets(answer.excerpt, values) }
+}
 
-function attemptDetail(answer: SendAnswer, secrets: readonly string[]): Record<string, unknown> {
+function attemptDetail(answer: SendAnswer): Record<string, unknown> {
   if (answer.kind === 'failed') {
     return { http_status: null, latency_ms: answer.latencyMs, error: answer.reason, message: answer.message }
   }
@@ -357,8 +361,7 @@ function attemptDetail(answer: SendAnswer, secrets: readonly string[]): Record<s
     http_status: answer.status,
     latency_ms: answer.latencyMs,
     error: answer.status >= 200 && answer.status < 300 ? null : 'http_status',
-    // Before it is kept: the headers may be others when it is read.
-    response_excerpt: secrets.length === 0 ? answer.excerpt : withoutSecrets(answer.excerpt, secrets),
+    response_excerpt: answer.excerpt,
   }
 }
 
